@@ -1,0 +1,94 @@
+//! TaskSpec: the message → the task's own type.
+//!
+//! ```text
+//! manifest text ──Manifest::parse──▶ manifest          ranges, names and quantities are checked
+//! container, pod ──decode_pod.rs──▶ short form          where the pod is built
+//! timeouts, logs, primary ──▶ themselves
+//! ```
+//!
+//! Here is checked what the types cannot hold: what is required, contradicts itself, or is of a
+//! later version.
+
+use super::checks::{Checks, TooLarge, set};
+use super::decode::log_selection;
+use super::decode_pod;
+use super::time::whole_seconds;
+use crate::proto::v1;
+use crate::task::spec::{MAX_MANIFEST_BYTES, Manifest, RestartPolicy, TaskSpec};
+use crate::task::{LogSelection, Timeouts};
+
+/// Longest timeout of the contract, seconds (365 days).
+const MAX_TIMEOUT: i64 = 365 * 24 * 3600;
+/// Shortest lost timeout, seconds.
+const MIN_LOST: i64 = 60;
+
+/// Reads a spec.
+pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
+    check_later(checks, &spec);
+    let has_image = spec.container.as_ref().is_some_and(|container| !container.image.is_empty());
+    if spec.template.is_empty() && spec.manifest.is_empty() && !has_image {
+        checks.wrong("spec.container.image", "is required where there is no spec.manifest");
+    }
+    let manifest = manifest(checks, &spec.manifest);
+    let (timeouts, termination_grace_seconds) = timeouts(checks, spec.timeouts.as_ref());
+    let logs = spec.logs.map_or(LogSelection::default(), |logs| log_selection(checks, "spec.logs", logs));
+    let restart_policy = spec.pod.as_ref().and_then(restart_policy);
+    let short = decode_pod::short_form(checks, spec.container, spec.pod);
+    TaskSpec { manifest, short, primary: set(spec.primary_container), timeouts, termination_grace_seconds, restart_policy, logs }
+}
+
+fn check_later(checks: &mut Checks, spec: &v1::TaskSpec) {
+    if !spec.template.is_empty() {
+        checks.needs("spec.template", "templates");
+    }
+    if spec.result.is_some() {
+        checks.needs("spec.result", "task_results");
+    }
+    if spec.retention.is_some() {
+        checks.needs("spec.retention", "retention");
+    }
+    if spec.timeouts.as_ref().is_some_and(|timeouts| !timeouts.pending_graces.is_empty()) {
+        checks.needs("spec.timeouts.pending_graces", "pending_grace");
+    }
+}
+
+fn manifest(checks: &mut Checks, text: &str) -> Option<Manifest> {
+    if text.is_empty() {
+        return None;
+    }
+    if text.len() > MAX_MANIFEST_BYTES {
+        let (most, has) = (MAX_MANIFEST_BYTES, text.len());
+        checks.too_large(TooLarge { field: "spec.manifest", limit: "max_manifest_bytes", most, has });
+        return None;
+    }
+    match Manifest::parse(text.as_bytes()) {
+        Ok(manifest) => Some(manifest),
+        Err(error) => {
+            checks.wrong(error.field, error.problem);
+            None
+        }
+    }
+}
+
+/// The timeouts, and the termination grace, which is part of the pod itself.
+fn timeouts(checks: &mut Checks, asked: Option<&v1::Timeouts>) -> (Timeouts, Option<i64>) {
+    let Some(asked) = asked else { return (Timeouts::default(), None) };
+    let mut read = |name: &str, duration: &Option<prost_types::Duration>, least: i64| {
+        whole_seconds(checks, || format!("spec.timeouts.{name}"), duration.as_ref(), least..=MAX_TIMEOUT)
+    };
+    let timeouts = Timeouts {
+        schedule: read("schedule", &asked.schedule, 1),
+        startup: read("startup", &asked.startup, 1),
+        execution: read("execution", &asked.execution, 1),
+        lost: read("lost", &asked.lost, MIN_LOST),
+    };
+    (timeouts, read("termination_grace", &asked.termination_grace, 1))
+}
+
+fn restart_policy(pod: &v1::PodOptions) -> Option<RestartPolicy> {
+    match pod.restart_policy() {
+        v1::RestartPolicy::Unspecified => None,
+        v1::RestartPolicy::Never => Some(RestartPolicy::Never),
+        v1::RestartPolicy::OnFailure => Some(RestartPolicy::OnFailure),
+    }
+}

@@ -1,0 +1,46 @@
+//! The gRPC face: the contract in front of the executor. It decodes, encodes and words errors; it
+//! decides nothing about tasks.
+//!
+//! ```text
+//!             decode*.rs: message ─▶ Launch, KeyQuery, Filter …, or every field that is wrong (checks.rs)
+//! service.rs ─ executor ─▶ stream.rs ─▶ encode*.rs: Entry, StreamItem ─▶ message
+//!             errors.rs, exec_errors.rs: Refusal, ExecError ─▶ Status + google.rpc details (scrub.rs)
+//!             trace.rs: trace context, caller, span     info.rs: what this server is
+//! ```
+
+mod checks;
+mod decode;
+mod decode_pod;
+mod decode_spec;
+mod decode_volume;
+mod encode;
+mod encode_event;
+mod encode_log;
+mod encode_outcome;
+mod errors;
+mod exec_errors;
+mod info;
+mod scrub;
+mod service;
+mod stream;
+mod time;
+mod trace;
+
+pub use errors::DOMAIN;
+pub use info::{FEATURES, Feature, FeatureStatus, MAX_REQUEST_BYTES, ServerInfo, feature};
+pub use scrub::Scrubber;
+pub use service::Api;
+pub use stream::{Replies, Reply};
+pub use trace::{Traceparent, caller};
+
+use crate::executor::Executor;
+use crate::proto::v1::podlaunch_service_server::PodlaunchServiceServer;
+
+/// Largest message that is decoded at all, bytes. What lies between [`MAX_REQUEST_BYTES`] and this
+/// is refused with a typed error, which the library's own refusal is not.
+const MAX_MESSAGE_BYTES: usize = 4 * MAX_REQUEST_BYTES;
+
+/// The service with its limits, to be served by tonic.
+pub fn service(executor: Executor, info: ServerInfo) -> PodlaunchServiceServer<Api> {
+    PodlaunchServiceServer::new(Api::new(executor, info)).max_decoding_message_size(MAX_MESSAGE_BYTES)
+}

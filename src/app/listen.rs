@@ -1,0 +1,114 @@
+//! Listeners of `serve`: loopback TCP and Unix sockets.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tonic::transport::server::TcpIncoming;
+
+use crate::cli::args::Listen;
+
+/// Only the owner and the group of a socket may connect.
+const SOCKET_MODE: u32 = 0o660;
+
+/// A bound listener.
+pub(super) enum Bound {
+    /// TCP on loopback.
+    Tcp(TcpIncoming, SocketAddr),
+    /// A Unix socket; its file is removed when this is dropped.
+    Unix(UnixListener, SocketFile),
+}
+
+/// The file of a Unix socket of ours.
+pub(super) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Gone already, or the folder is: nothing is left to remove.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Why a listener cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ListenError {
+    #[error(
+        "{0} is reachable from other machines: only loopback addresses and Unix sockets are served without TLS; listen on 127.0.0.1, [::1] or unix:/path"
+    )]
+    NotLocal(Listen),
+    #[error("cannot listen on {listen}")]
+    Bind {
+        listen: Listen,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{0} exists and is not a socket; remove it or choose another path")]
+    NotASocket(PathBuf),
+    #[error("another process listens on {0}")]
+    InUse(PathBuf),
+}
+
+/// Binds one listener.
+pub(super) async fn bind(listen: &Listen) -> Result<Bound, ListenError> {
+    let failed = |source| ListenError::Bind { listen: listen.clone(), source };
+    match listen {
+        Listen::Tcp(address) if !address.ip().is_loopback() => Err(ListenError::NotLocal(listen.clone())),
+        Listen::Tcp(address) => {
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            let incoming = TcpIncoming::from(listener)
+                .with_nodelay(Some(true))
+                .with_keepalive(Some(Duration::from_secs(30)));
+            Ok(Bound::Tcp(incoming, address))
+        }
+        Listen::Unix(path) => {
+            remove_stale(path).await?;
+            let listener = UnixListener::bind(path).map_err(failed)?;
+            let file = SocketFile(path.clone());
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
+            Ok(Bound::Unix(listener, file))
+        }
+    }
+}
+
+/// A socket nobody listens on is left over from a killed server.
+async fn remove_stale(path: &Path) -> Result<(), ListenError> {
+    let Ok(found) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !found.file_type().is_socket() {
+        return Err(ListenError::NotASocket(path.to_path_buf()));
+    }
+    if tokio::net::UnixStream::connect(path).await.is_ok() {
+        return Err(ListenError::InUse(path.to_path_buf()));
+    }
+    std::fs::remove_file(path)
+        .map_err(|source| ListenError::Bind { listen: Listen::Unix(path.to_path_buf()), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let listen = Listen::Unix(dir.path().join("s"));
+        let stale = std::os::unix::net::UnixListener::bind(dir.path().join("s")).unwrap();
+        drop(stale);
+        let live = bind(&listen).await.unwrap();
+        assert!(matches!(bind(&listen).await, Err(ListenError::InUse(_))));
+        let mode = std::fs::metadata(dir.path().join("s")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o660);
+        drop(live);
+        assert!(!dir.path().join("s").exists());
+        std::fs::write(dir.path().join("s"), "").unwrap();
+        assert!(matches!(bind(&listen).await, Err(ListenError::NotASocket(_))));
+    }
+
+    #[tokio::test]
+    async fn other_machines_are_refused() {
+        let listen = Listen::Tcp("0.0.0.0:0".parse().unwrap());
+        assert!(matches!(bind(&listen).await, Err(ListenError::NotLocal(_))));
+    }
+}

@@ -1,0 +1,96 @@
+//! The flags of the smaller client commands: `get`, `logs`, `cancel`, `info`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::target::{EndpointArgs, RetryArgs, TargetArgs, TaskArgs};
+use super::value::{Format, duration};
+
+/// `podlaunch get`.
+#[derive(Debug, Clone, Args)]
+pub struct GetArgs {
+    /// The task.
+    #[command(flatten)]
+    pub task: TaskArgs,
+
+    /// How it is printed
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    /// The server.
+    #[command(flatten)]
+    pub endpoint: EndpointArgs,
+}
+
+/// `podlaunch logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// The task.
+    #[command(flatten)]
+    pub task: TaskArgs,
+
+    /// Go on until the task ends
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// Whose log. May be given several times; then each line begins with its container [default: the primary one]
+    #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
+    pub container: Vec<String>,
+
+    /// The logs of all containers, each line beginning with its container
+    #[arg(long, conflicts_with = "container")]
+    pub all_containers: bool,
+
+    /// Begin each line with the time the node stored it
+    #[arg(long)]
+    pub timestamps: bool,
+
+    /// How it is printed
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    /// For how long to try again.
+    #[command(flatten)]
+    pub retry: RetryArgs,
+
+    /// The server.
+    #[command(flatten)]
+    pub endpoint: EndpointArgs,
+}
+
+/// `podlaunch cancel`.
+#[derive(Debug, Clone, Args)]
+pub struct CancelArgs {
+    /// The task.
+    #[command(flatten)]
+    pub task: TaskArgs,
+
+    /// From SIGTERM to SIGKILL; shorter than the pod's own loses the pod and its log; 0: at once [default: the pod's]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub grace: Option<Duration>,
+
+    /// Why, for those who read the outcome
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub reason: String,
+
+    /// How the answer is printed
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    /// The server.
+    #[command(flatten)]
+    pub endpoint: EndpointArgs,
+}
+
+/// `podlaunch info`.
+#[derive(Debug, Clone, Args)]
+pub struct InfoArgs {
+    /// How it is printed
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    /// What to talk to.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}

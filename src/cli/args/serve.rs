@@ -1,0 +1,132 @@
+//! The flags of the commands that serve: `serve` and `local`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::value::{Listen, LocalImage, Switch, duration, positive_duration, size};
+
+/// How the server's own log is written, on stderr.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `podlaunch serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Where to listen: IP:PORT or unix:/path. May be given several times
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    pub listen: Vec<Listen>,
+
+    /// Which cluster and which part of it.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// Bounds and times.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// Whether gRPC reflection is served
+    #[arg(long, value_name = "WHEN", default_value = "on")]
+    pub reflection: Switch,
+
+    /// How the server's own log is written on stderr; RUST_LOG says how much
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// Which cluster is served, and which part of it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterArgs {
+    /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config, else the account of the pod this runs in]
+    #[arg(long, value_name = "PATH")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+
+    /// Name of this installation: tells its pods from another's in the same cluster
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub instance: String,
+
+    /// Serve only this namespace. May be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Vec<String>,
+
+    /// Keep a pod that others delete until its outcome is recorded, by a finalizer
+    #[arg(long, value_name = "WHEN", default_value = "off")]
+    pub finalizer: Switch,
+
+    /// Serve an embedded single-machine cluster instead. No isolation, for development
+    #[arg(long, conflicts_with_all = ["kubeconfig", "context"])]
+    pub local: bool,
+
+    /// With --local: DIR/bin is the only PATH inside the image NAME; other images use this machine's PATH
+    #[arg(long, value_name = "NAME=DIR", requires = "local")]
+    pub local_image: Vec<LocalImage>,
+}
+
+/// The server's bounds and times.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// How long a bound task may take to start if it does not say; 0: for ever
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
+    pub default_startup_timeout: Duration,
+
+    /// Size at which the nodes rotate a container's log: the kubelet's containerLogMaxSize
+    #[arg(long, value_name = "SIZE", default_value = "10Mi", value_parser = size)]
+    pub container_log_max_size: u64,
+
+    /// How long the end of a task waits for the rest of its log
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = positive_duration)]
+    pub log_wait: Duration,
+
+    /// For how long after its end a task's key makes no second pod
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = positive_duration)]
+    pub idempotency_window: Duration,
+
+    /// How long a stream's reader may stand still
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = positive_duration)]
+    pub stall_limit: Duration,
+
+    /// How many streams may be open at once
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_streams: u32,
+
+    /// How long open streams may go on after SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
+    pub drain: Duration,
+}
+
+impl LimitArgs {
+    /// The default startup timeout; none where the flag is 0.
+    #[must_use]
+    pub fn startup_timeout(&self) -> Option<Duration> {
+        Some(self.default_startup_timeout).filter(|timeout| !timeout.is_zero())
+    }
+}
+
+/// `podlaunch local`.
+#[derive(Debug, Clone, Args)]
+pub struct LocalArgs {
+    /// Where to listen: IP:PORT of this machine; port 0: any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: std::net::SocketAddr,
+
+    /// DIR/bin is the only PATH inside the image NAME; other images use this machine's PATH
+    #[arg(long, value_name = "NAME=DIR")]
+    pub local_image: Vec<LocalImage>,
+
+    /// Where the kubeconfig and the pods' files are put [default: a new temporary folder, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}

@@ -1,0 +1,98 @@
+//! `logs`: the log of a task, as far as it is there or, with `-f`, to its end.
+
+use super::args::{LogsArgs, Switch};
+use super::exit::ExitStatus;
+use super::failure::Failure;
+use super::io::Console;
+use super::print::lines::Marks;
+use super::print::{Printer, Story};
+use super::session::{Client, Opening, Session};
+use crate::proto::v1;
+
+pub(super) async fn logs(
+    args: &LogsArgs,
+    client: Client,
+    console: Console,
+) -> Result<ExitStatus, Failure> {
+    let opening = Opening::Attach(request(args));
+    let mut session = Session::new(client, opening, args.retry.retry_for);
+    let mut printer = Printer::new(console, args.output, marks(args), Story::Losses);
+    while let Some(update) = session.next().await? {
+        printer.show(&update).await?;
+    }
+    Ok(ExitStatus::SUCCESS)
+}
+
+fn request(args: &LogsArgs) -> v1::AttachTaskRequest {
+    let (mode, containers) = match args.container.as_slice() {
+        _ if args.all_containers => (v1::LogContainers::All, Vec::new()),
+        [] => (v1::LogContainers::Primary, Vec::new()),
+        names => (v1::LogContainers::Named, names.to_vec()),
+    };
+    let until = if args.follow {
+        v1::StreamUntil::Termination
+    } else {
+        v1::StreamUntil::Available
+    };
+    v1::AttachTaskRequest {
+        key: Some(args.task.key()),
+        start_at: Some(v1::attach_task_request::StartAt::Start(
+            v1::StreamStart::Beginning.into(),
+        )),
+        until: until.into(),
+        filter: Some(v1::EventFilter {
+            kinds: vec![v1::EventKind::Log.into()],
+            containers: Vec::new(),
+            logs: Some(v1::LogSelection {
+                mode: mode.into(),
+                containers,
+            }),
+        }),
+        consumer: String::new(),
+    }
+}
+
+fn marks(args: &LogsArgs) -> Marks {
+    let several = args.all_containers || args.container.len() > 1;
+    Marks {
+        container: if several { Switch::On } else { Switch::Off },
+        time: if args.timestamps { Switch::On } else { Switch::Off },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::{Cli, ClientCommand, Command};
+
+    fn parse(line: &str) -> LogsArgs {
+        let cli = Cli::try_parse_from(line.split(' ')).expect(line);
+        match cli.command {
+            Command::Client(ClientCommand::Logs(args)) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_selection_and_the_end() {
+        use v1::{LogContainers as C, StreamUntil as U};
+        for (line, mode, names, until, marked) in [
+            ("p logs t", C::Primary, 0, U::Available, Switch::Off),
+            ("p logs t -f", C::Primary, 0, U::Termination, Switch::Off),
+            ("p logs t -c a", C::Named, 1, U::Available, Switch::Off),
+            ("p logs t -c a,b", C::Named, 2, U::Available, Switch::On),
+            ("p logs t --all-containers", C::All, 0, U::Available, Switch::On),
+        ] {
+            let args = parse(line);
+            let request = request(&args);
+            assert_eq!(request.until(), until, "{line}");
+            let filter = request.filter.unwrap_or_default();
+            assert_eq!(filter.kinds, [v1::EventKind::Log as i32]);
+            let logs = filter.logs.unwrap_or_default();
+            assert_eq!((logs.mode(), logs.containers.len()), (mode, names), "{line}");
+            assert_eq!(marks(&args).container, marked, "{line}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line: a client of the gRPC contract, and of nothing else.
+//!
+//! ```text
+//! argv ─▶ Cli (args) ─▶ Command ─┬─ Serve, Local            for the composition root
+//!                                └─ Client ─▶ execute ─┬─ run      LaunchTask … Termination ─▶ exit code
+//!                                     ▲                ├─ logs     AttachTask
+//!                   connect(endpoint) ┘                ├─ get, cancel, info
+//!                   or an in-process channel           └─ failure ─▶ stderr, 125
+//! ```
+//!
+//! `session` makes one sequence of events of as many streams as it takes; `print` turns it into text or JSON; `exit`
+//! has the table of exit statuses.
+
+pub mod args;
+mod call;
+mod connect;
+mod exit;
+mod failure;
+mod io;
+mod logs;
+mod print;
+mod query;
+mod request;
+mod run;
+mod session;
+
+use clap::CommandFactory as _;
+use tonic::transport::Channel;
+
+pub use args::{Cli, ClientCommand, Command, Target};
+pub use connect::{ConnectError, connect};
+pub use exit::ExitStatus;
+pub use failure::Failure;
+pub use io::{Colour, Interrupts, Io, Output};
+
+use session::Client;
+
+/// Runs a client command over `channel` to its end, errors told on stderr.
+///
+/// Ends early only by its own bounds (`--retry-for`) or, for `run`, by a second Ctrl-C. Dropping the future leaves the
+/// task running.
+pub async fn execute(command: ClientCommand, channel: Channel, io: Io) -> ExitStatus {
+    let (console, interrupts) = io.into_parts();
+    let client = Client::new(channel);
+    let result = match &command {
+        ClientCommand::Run(args) => run::run(args, client, console.clone(), interrupts).await,
+        ClientCommand::Logs(args) => logs::logs(args, client, console.clone()).await,
+        ClientCommand::Get(args) => query::get(args, &client, &console).await,
+        ClientCommand::Cancel(args) => query::cancel(args, &client, &console).await,
+        ClientCommand::Info(args) => query::info(args, &client, &console).await,
+    };
+    match result {
+        Ok(status) => status,
+        Err(failure) => {
+            for line in failure.report() {
+                console.err(&line).await;
+            }
+            failure.exit_status()
+        }
+    }
+}
+
+/// Writes the completion script for a shell.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn completions(
+    shell: clap_complete::Shell,
+    out: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
+    let mut command = Cli::command();
+    // Into memory first: the generator itself does not survive an output that is closed.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "podlaunch", &mut script);
+    out.write_all(&script)
+}

@@ -1,0 +1,219 @@
+//! The flags of `run` as a request. Pure: the task's id and the manifest's text are arguments.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::args::{
+    ContainerArgs, EnvSource, Pair, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, Switch,
+    TimeoutArgs,
+};
+use super::failure::Failure;
+use super::print::lines::Marks;
+use crate::proto::v1;
+
+/// The request to launch what the flags say.
+pub(super) fn launch(
+    args: &RunArgs,
+    task_id: String,
+    manifest: String,
+) -> Result<v1::LaunchTaskRequest, Failure> {
+    let container = container(args)?;
+    let pod = pod(&args.pod)?;
+    let timeouts = timeouts(&args.timeouts);
+    Ok(v1::LaunchTaskRequest {
+        key: Some(v1::TaskKey {
+            cluster: args.identity.cluster.clone(),
+            namespace: args.identity.namespace.clone(),
+            task_id,
+            attempt: args.identity.attempt.get(),
+        }),
+        spec: Some(v1::TaskSpec {
+            manifest,
+            // Parts that say nothing are left out: they are not part of what a repeated launch is compared with.
+            container: unless_default(container),
+            pod: unless_default(pod),
+            primary_container: args.container.container.clone().unwrap_or_default(),
+            timeouts: unless_default(timeouts),
+            logs: logs(&args.output, args.container.container.as_deref())?,
+            ..Default::default()
+        }),
+        wait_for_quota: args.timeouts.wait_for_quota.map(proto_duration),
+        validate_only: args.output.validate_only,
+        ..Default::default()
+    })
+}
+
+/// How the lines of the logs that were asked for are marked.
+pub(super) fn marks(request: &v1::LaunchTaskRequest) -> Marks {
+    let several = request
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.logs.as_ref())
+        .is_some_and(|logs| {
+            logs.mode() == v1::LogContainers::All || logs.containers.len() > 1
+        });
+    Marks {
+        container: if several { Switch::On } else { Switch::Off },
+        time: Switch::Off,
+    }
+}
+
+fn unless_default<T: Default + PartialEq>(value: T) -> Option<T> {
+    (value != T::default()).then_some(value)
+}
+
+fn container(args: &RunArgs) -> Result<v1::ContainerSpec, Failure> {
+    let flags = &args.container;
+    let resources = v1::ResourceRequirements {
+        requests: resources(flags),
+        limits: resources(flags),
+    };
+    Ok(v1::ContainerSpec {
+        image: args.image.clone().unwrap_or_default(),
+        command: args.command.clone(),
+        working_dir: flags.working_dir.clone().unwrap_or_default(),
+        env: env(flags)?,
+        env_from: flags.env_from.iter().map(env_from).collect(),
+        resources: unless_default(resources),
+        image_pull_policy: match flags.image_pull_policy {
+            None => v1::ImagePullPolicy::Unspecified,
+            Some(PullPolicy::Always) => v1::ImagePullPolicy::Always,
+            Some(PullPolicy::IfNotPresent) => v1::ImagePullPolicy::IfNotPresent,
+            Some(PullPolicy::Never) => v1::ImagePullPolicy::Never,
+        }
+        .into(),
+        ..Default::default()
+    })
+}
+
+fn resources(flags: &ContainerArgs) -> BTreeMap<String, String> {
+    [("cpu", &flags.cpu), ("memory", &flags.memory)]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+        .collect()
+}
+
+/// Secrets first, so that a value may refer to them as `$(NAME)`.
+fn env(flags: &ContainerArgs) -> Result<Vec<v1::EnvVar>, Failure> {
+    use v1::env_var::Source;
+    let secrets = flags.secret_env.iter().map(|secret| v1::EnvVar {
+        name: secret.name.clone(),
+        source: Some(Source::SecretKey(v1::KeyRef {
+            name: secret.secret.clone(),
+            key: secret.key.clone(),
+            optional: false,
+        })),
+    });
+    let values = flags.env.iter().map(|pair| v1::EnvVar {
+        name: pair.key.clone(),
+        source: Some(Source::Value(pair.value.clone())),
+    });
+    let env: Vec<_> = secrets.chain(values).collect();
+    for (index, variable) in env.iter().enumerate() {
+        if env[..index].iter().any(|other| other.name == variable.name) {
+            return Err(twice("--env", &variable.name));
+        }
+    }
+    Ok(env)
+}
+
+fn env_from(source: &EnvSource) -> v1::EnvFromSource {
+    use v1::env_from_source::Source;
+    v1::EnvFromSource {
+        source: Some(match source {
+            EnvSource::Secret(name) => Source::Secret(name.clone()),
+            EnvSource::ConfigMap(name) => Source::ConfigMap(name.clone()),
+        }),
+        ..Default::default()
+    }
+}
+
+fn pod(flags: &PodArgs) -> Result<v1::PodOptions, Failure> {
+    Ok(v1::PodOptions {
+        labels: map("--label", &flags.label)?,
+        annotations: map("--annotation", &flags.annotation)?,
+        node_selector: map("--node-selector", &flags.node_selector)?,
+        service_account_name: flags.service_account.clone().unwrap_or_default(),
+        restart_policy: match flags.restart {
+            None => v1::RestartPolicy::Unspecified,
+            Some(Restart::Never) => v1::RestartPolicy::Never,
+            Some(Restart::OnFailure) => v1::RestartPolicy::OnFailure,
+        }
+        .into(),
+        ..Default::default()
+    })
+}
+
+fn map(flag: &'static str, pairs: &[Pair]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut map = BTreeMap::new();
+    for pair in pairs {
+        if map.insert(pair.key.clone(), pair.value.clone()).is_some() {
+            return Err(twice(flag, &pair.key));
+        }
+    }
+    Ok(map)
+}
+
+fn twice(flag: &'static str, key: &str) -> Failure {
+    Failure::Flag {
+        flag,
+        problem: format!("`{key}` is given twice: leave one out"),
+    }
+}
+
+fn timeouts(flags: &TimeoutArgs) -> v1::Timeouts {
+    v1::Timeouts {
+        schedule: flags.schedule_timeout.map(proto_duration),
+        startup: flags.startup_timeout.map(proto_duration),
+        execution: flags.execution_timeout.map(proto_duration),
+        termination_grace: flags.grace.map(proto_duration),
+        ..Default::default()
+    }
+}
+
+fn logs(flags: &RunOutputArgs, primary: Option<&str>) -> Result<Option<v1::LogSelection>, Failure> {
+    let selection = |mode: v1::LogContainers, containers| {
+        Ok(Some(v1::LogSelection {
+            mode: mode.into(),
+            containers,
+        }))
+    };
+    if flags.no_logs {
+        return selection(v1::LogContainers::None, Vec::new());
+    }
+    match flags.logs_of.as_slice() {
+        [one] if one == "primary" => return Ok(None),
+        [one] if one == "all" => return selection(v1::LogContainers::All, Vec::new()),
+        _ => {}
+    }
+    let mut names = Vec::new();
+    for name in &flags.logs_of {
+        names.push(match (name.as_str(), primary) {
+            ("primary", Some(primary)) => primary.to_owned(),
+            ("primary", None) => {
+                return Err(Failure::Flag {
+                    flag: "--logs-of",
+                    problem: "beside other names say which container is the primary one: its own \
+                              name instead of `primary`"
+                        .to_owned(),
+                });
+            }
+            ("all", _) => {
+                return Err(Failure::Flag {
+                    flag: "--logs-of",
+                    problem: "`all` stands alone: leave the other names out".to_owned(),
+                });
+            }
+            (name, _) => name.to_owned(),
+        });
+    }
+    selection(v1::LogContainers::Named, names)
+}
+
+/// A span for the contract. One beyond its range (10,000 years) is cut: the server refuses it by its own limit.
+pub(super) fn proto_duration(span: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(span).unwrap_or(prost_types::Duration {
+        seconds: i64::MAX,
+        nanos: 0,
+    })
+}

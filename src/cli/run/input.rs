@@ -1,0 +1,75 @@
+//! The manifest that `--file` names: a file or stdin, bounded.
+
+use std::io;
+use std::path::Path;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use crate::cli::failure::Failure;
+
+/// The contract's own limit of a manifest, bytes. A larger one would be sent only to be refused.
+const LIMIT: u64 = 512 << 10;
+
+/// The text of the manifest; empty where there is none.
+pub(super) async fn manifest(path: Option<&Path>) -> Result<String, Failure> {
+    let Some(path) = path else {
+        return Ok(String::new());
+    };
+    let text = if path == Path::new("-") {
+        read(tokio::io::stdin()).await
+    } else {
+        match tokio::fs::File::open(path).await {
+            Ok(file) => read(file).await,
+            Err(error) => Err(error),
+        }
+    };
+    text.map_err(|source| Failure::File {
+        flag: "--file",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+async fn read(source: impl AsyncRead + Unpin) -> io::Result<String> {
+    let mut text = String::new();
+    let read = source.take(LIMIT + 1).read_to_string(&mut text).await?;
+    if read as u64 > LIMIT {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "a manifest has at most 512 KiB",
+        ));
+    }
+    if text.trim().is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounded_and_never_empty() {
+        let full = vec![b'a'; usize::try_from(LIMIT).expect("fits")];
+        assert_eq!(read(&full[..]).await.map(|text| text.len()).ok(), Some(full.len()));
+        let more = [&full[..], b"a"].concat();
+        for (source, kind) in [
+            (&more[..], io::ErrorKind::FileTooLarge),
+            (b"", io::ErrorKind::InvalidData),
+            (b" \n", io::ErrorKind::InvalidData),
+            (b"\xff", io::ErrorKind::InvalidData),
+        ] {
+            assert_eq!(read(source).await.map_err(|error| error.kind()), Err(kind));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_named_in_its_error() {
+        let Err(failure) = manifest(Some(Path::new("/does/not/exist.yaml"))).await else {
+            panic!("read what is not there");
+        };
+        assert!(failure.to_string().contains("--file `/does/not/exist.yaml`"));
+        assert_eq!(manifest(None).await.ok().as_deref(), Some(""));
+    }
+}

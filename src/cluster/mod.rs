@@ -1,0 +1,23 @@
+//! The Kubernetes API as podlaunch uses it: a handful of requests, each with a typed answer.
+//!
+//! ```text
+//!             ┌─ unary + watch: one HTTP/2 connection ── create, get, patch, delete (pods.rs)
+//! Cluster ────┤                                       └─ watch of our pods, of Pod events (watch.rs)
+//!             └─ log pool: HTTP/2 connections of ≤ 90 streams each ── follow, tail (logs.rs)
+//! ```
+//!
+//! Nothing here decides: an answer of the API server becomes a value (`Created`, `Refused`,
+//! `Unknown` …) and the executor chooses. Requests carry a deadline each; only log follows and
+//! watches live on.
+
+mod answer;
+mod client;
+mod logs;
+mod pods;
+mod watch;
+
+pub use answer::{ApiFailure, CreateAnswer, Denial, FieldCause, LogRefusal, PatchAnswer};
+pub use client::{Cluster, ClusterConfig, ConnectError};
+pub use logs::{LogBody, LogRequest, ReadMode, Run};
+pub use pods::{DeleteRequest, DryRun, PatchOp};
+pub use watch::{NoticeItem, PodItem, Scope, watch_notices, watch_pods};

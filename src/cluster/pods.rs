@@ -1,0 +1,161 @@
+//! Pods: create, get, patch under a test, delete under preconditions.
+
+use bytes::Bytes;
+use http::Request;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::answer::{ApiFailure, CreateAnswer, PatchAnswer, create_answer, failure};
+use super::client::Cluster;
+use crate::pod::slim::SlimPod;
+
+/// Whether a create is only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DryRun {
+    /// Validated and admitted by the API server, not stored.
+    Yes,
+    /// Stored.
+    No,
+}
+
+/// One operation of a JSON patch (RFC 6902).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "op", rename_all = "lowercase")]
+pub enum PatchOp {
+    /// Fails the whole patch unless the value is this.
+    Test {
+        /// JSON pointer.
+        path: String,
+        /// Value.
+        value: Value,
+    },
+    /// Sets or replaces.
+    Add {
+        /// JSON pointer.
+        path: String,
+        /// Value.
+        value: Value,
+    },
+    /// Removes.
+    Remove {
+        /// JSON pointer.
+        path: String,
+    },
+}
+
+impl PatchOp {
+    /// The pod must still be this one.
+    pub fn test_uid(uid: &str) -> PatchOp {
+        PatchOp::Test { path: "/metadata/uid".into(), value: json!(uid) }
+    }
+
+    /// The pod must still be at this version.
+    pub fn test_version(version: u64) -> PatchOp {
+        PatchOp::Test { path: "/metadata/resourceVersion".into(), value: json!(version.to_string()) }
+    }
+
+    /// Sets an annotation; the pod has at least one already (ours).
+    pub fn annotate(key: &str, value: &str) -> PatchOp {
+        let key = key.replace('~', "~0").replace('/', "~1");
+        PatchOp::Add { path: format!("/metadata/annotations/{key}"), value: json!(value) }
+    }
+}
+
+/// A delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteRequest {
+    /// The pod must be this one.
+    pub uid: String,
+    /// Grace in seconds; none is the pod's own.
+    pub grace_seconds: Option<i64>,
+}
+
+impl Cluster {
+    /// One POST; never repeated here.
+    pub async fn create_pod(&self, namespace: &str, pod: &Bytes, dry_run: DryRun) -> CreateAnswer {
+        let query = match dry_run {
+            DryRun::Yes => "?dryRun=All",
+            DryRun::No => "",
+        };
+        let request = Request::post(format!("/api/v1/namespaces/{namespace}/pods{query}"))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(pod.clone());
+        let Ok(request) = request else {
+            return CreateAnswer::Invalid { message: "the namespace cannot be part of a URL".into(), causes: vec![] };
+        };
+        match self.call(request).await {
+            Ok(answer) => create_answer(&answer),
+            Err(failure) => CreateAnswer::Unknown(failure),
+        }
+    }
+
+    /// The API server's version, such as `v1.34.4`.
+    pub async fn version(&self) -> Result<String, ApiFailure> {
+        let answer = self.call(build(Request::get("/version"), Bytes::new())?).await?;
+        if !answer.status.is_success() {
+            return Err(failure(&answer));
+        }
+        let version: Value = serde_json::from_slice(&answer.body).map_err(ApiFailure::Unreadable)?;
+        Ok(version["gitVersion"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// A quorum read of one pod.
+    pub async fn get_pod(&self, namespace: &str, name: &str) -> Result<Option<SlimPod>, ApiFailure> {
+        let request = build(Request::get(pod_path(namespace, name)), Bytes::new())?;
+        let answer = self.call(request).await?;
+        if answer.status.is_success() {
+            return serde_json::from_slice(&answer.body).map(Some).map_err(ApiFailure::Unreadable);
+        }
+        match failure(&answer) {
+            ApiFailure::NotFound { .. } => Ok(None),
+            other => Err(other),
+        }
+    }
+
+    /// A JSON patch; 422 means that a test failed.
+    pub async fn patch_pod(&self, namespace: &str, name: &str, ops: &[PatchOp]) -> Result<PatchAnswer, ApiFailure> {
+        let body = serde_json::to_vec(ops).map_err(ApiFailure::Unreadable)?;
+        let request = Request::patch(pod_path(namespace, name))
+            .header(http::header::CONTENT_TYPE, "application/json-patch+json");
+        let answer = self.call(build(request, body.into())?).await?;
+        if answer.status.is_success() {
+            let pod = serde_json::from_slice(&answer.body).map_err(ApiFailure::Unreadable)?;
+            return Ok(PatchAnswer::Applied(Box::new(pod)));
+        }
+        match failure(&answer) {
+            ApiFailure::NotFound { .. } => Ok(PatchAnswer::Gone),
+            ApiFailure::Refused { code: 422 | 409, .. } => Ok(PatchAnswer::TestFailed),
+            other => Err(other),
+        }
+    }
+
+    /// Deletes this very pod; a pod already gone, or another one under the name, is fine.
+    pub async fn delete_pod(&self, namespace: &str, name: &str, delete: &DeleteRequest) -> Result<(), ApiFailure> {
+        let mut body = json!({
+            "kind": "DeleteOptions", "apiVersion": "v1",
+            "preconditions": {"uid": delete.uid},
+        });
+        if let Some(grace) = delete.grace_seconds {
+            body["gracePeriodSeconds"] = json!(grace);
+        }
+        let body = serde_json::to_vec(&body).map_err(ApiFailure::Unreadable)?;
+        let request =
+            Request::delete(pod_path(namespace, name)).header(http::header::CONTENT_TYPE, "application/json");
+        let answer = self.call(build(request, body.into())?).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        match failure(&answer) {
+            ApiFailure::NotFound { .. } | ApiFailure::Refused { code: 409, .. } => Ok(()),
+            other => Err(other),
+        }
+    }
+}
+
+fn pod_path(namespace: &str, name: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/pods/{name}")
+}
+
+fn build(builder: http::request::Builder, body: Bytes) -> Result<Request<Bytes>, ApiFailure> {
+    builder.body(body).map_err(|error| ApiFailure::Transport(Box::new(error)))
+}

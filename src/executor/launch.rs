@@ -1,0 +1,309 @@
+//! A launch: one key becomes at most one pod.
+//!
+//! ```text
+//! known in the table ─▶ same fingerprint: ATTACHED, or REPLAYED once it has ended; other: mismatch
+//! else POST, by its answer:
+//!   201 ─▶ CREATED          409 ─▶ GET ─▶ as above, or the name is another's
+//!   403 ─▶ GET first (quota hides an existing pod), then by Kubernetes' words
+//!   429, 5xx, reset, time-out ─▶ the same bytes again, until LAUNCH_LIMIT; then "unknown: repeat"
+//! ```
+//!
+//! Launches of one key in one process go one after the other, so that 50 at once cost one POST.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::effects::Backoff;
+use super::table::{Entry, Presence};
+use super::watches::chain;
+use super::{ExecError, Executor};
+use crate::cluster::{ApiFailure, CreateAnswer, Denial, DryRun};
+use crate::pod::build;
+use crate::pod::observe::observe;
+use crate::pod::slim::SlimPod;
+use crate::pod::validate::our_field;
+use crate::task::fingerprint::fingerprint;
+use crate::task::spec::SpecError;
+use crate::task::{TaskKey, TaskSpec};
+
+/// Longest time a launch is tried before its caller is told to repeat it.
+const LAUNCH_LIMIT: Duration = Duration::from_secs(60);
+/// How long a missing service account is waited for: a new namespace gets its own within this.
+const SERVICE_ACCOUNT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a launch waits for the first list of its namespace.
+const FRESH_LIMIT: Duration = Duration::from_secs(5);
+/// Longest bytes of a pod, below what the API server's store takes.
+const MAX_POD: usize = 1_400_000;
+
+/// A checked launch request.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The task.
+    pub key: TaskKey,
+    /// What to run.
+    pub spec: TaskSpec,
+    /// W3C traceparent of the caller.
+    pub traceparent: Option<String>,
+}
+
+/// How a launch got its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// This call created it.
+    Created,
+    /// It was there.
+    Attached,
+    /// It was there and has ended.
+    Replayed,
+}
+
+/// A launch that has its pod.
+pub struct Launched {
+    /// The task.
+    pub entry: Arc<Entry>,
+    /// How.
+    pub how: How,
+    /// Until when at least the key stays taken; absent while the task runs.
+    pub idempotent_until: Option<Timestamp>,
+}
+
+/// One lock per key being launched here.
+#[derive(Default)]
+pub(super) struct Launching {
+    locks: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+impl Launching {
+    fn lock(&self, pod: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.locks.lock();
+        if let Some(lock) = locks.get(pod).and_then(Weak::upgrade) {
+            return lock;
+        }
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::new(tokio::sync::Mutex::new(()));
+        locks.insert(pod.to_string(), Arc::downgrade(&lock));
+        lock
+    }
+}
+
+/// What one POST came to.
+enum Attempted {
+    Done(Result<Launched, ExecError>),
+    /// Ask again after this long, for this reason.
+    Again(Duration, ExecError),
+}
+
+/// A pod ready to be posted.
+struct Prepared<'a> {
+    launch: &'a Launch,
+    key: &'a TaskKey,
+    name: String,
+    fingerprint: String,
+    pod: Value,
+    body: Bytes,
+}
+
+/// A pod the API server would take.
+#[derive(Debug, Clone)]
+pub struct Validated {
+    /// Name it would have.
+    pub name: String,
+    /// Fingerprint of its spec.
+    pub fingerprint: String,
+    /// The pod as it would be sent, JSON.
+    pub pod: Value,
+}
+
+impl Executor {
+    /// Launches a task, or attaches to the one there.
+    pub async fn launch(&self, launch: &Launch) -> Result<Launched, ExecError> {
+        let prepared = self.prepare(launch)?;
+        let lock = self.inner.launching.lock(&format!("{}/{}", prepared.key.namespace, prepared.name));
+        let _one_at_a_time = lock.lock().await;
+        if let Some(known) = self.known(&prepared)? {
+            return Ok(known);
+        }
+        if !self.inner.health.wait_fresh(&prepared.key.namespace, FRESH_LIMIT).await {
+            return Err(ExecError::WatchStale { namespace: prepared.key.namespace.clone() });
+        }
+        if let Some(known) = self.known(&prepared)? {
+            return Ok(known);
+        }
+        self.create(&prepared).await
+    }
+
+    /// Asks the API server whether it would take the pod; nothing is created.
+    pub async fn validate(&self, launch: &Launch) -> Result<Validated, ExecError> {
+        let prepared = self.prepare(launch)?;
+        let answer = self.inner.cluster.create_pod(&prepared.key.namespace, &prepared.body, DryRun::Yes).await;
+        match answer {
+            CreateAnswer::Created(_) | CreateAnswer::Exists | CreateAnswer::ExistsDeleting => {
+                let Prepared { name, fingerprint, pod, .. } = prepared;
+                Ok(Validated { name, fingerprint, pod })
+            }
+            CreateAnswer::Unknown(failure) => Err(ExecError::ClusterUnavailable(failure)),
+            other => Err(refusal(&prepared, other)),
+        }
+    }
+
+    fn prepare<'a>(&self, launch: &'a Launch) -> Result<Prepared<'a>, ExecError> {
+        self.check_served(&launch.key)?;
+        if self.inner.draining.is_cancelled() {
+            return Err(ExecError::ShuttingDown);
+        }
+        let settings = &self.inner.settings;
+        let fingerprint = fingerprint(&launch.spec).map_err(|e| ExecError::Invalid(vec![e]))?;
+        let pod = build::build(&build::Launch {
+            instance: &settings.instance,
+            key: &launch.key,
+            spec: &launch.spec,
+            fingerprint: &fingerprint,
+            traceparent: launch.traceparent.as_deref(),
+            finalizer: settings.finalizer,
+            default_startup_seconds: settings.default_startup_seconds,
+        })
+        .map_err(ExecError::Invalid)?;
+        let body = serde_json::to_vec(&pod).map_err(|e| ExecError::Internal(e.to_string()))?;
+        if body.len() > MAX_POD {
+            return Err(ExecError::TooLarge { message: format!("{} bytes", body.len()) });
+        }
+        let name = launch.key.pod_name(&settings.instance);
+        let fingerprint = fingerprint.to_string();
+        Ok(Prepared { launch, key: &launch.key, name, fingerprint, pod, body: body.into() })
+    }
+
+    fn known(&self, prepared: &Prepared<'_>) -> Result<Option<Launched>, ExecError> {
+        match self.inner.table.get(&prepared.key.namespace, &prepared.name) {
+            Some(entry) => self.join(prepared, entry).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Attaches to a task that is there, if it is the same.
+    fn join(&self, prepared: &Prepared<'_>, entry: Arc<Entry>) -> Result<Launched, ExecError> {
+        let view = entry.view();
+        if view.observation.fingerprint != prepared.fingerprint {
+            return Err(ExecError::SpecMismatch {
+                key: prepared.key.to_string(),
+                existing: view.observation.fingerprint.clone(),
+                requested: prepared.fingerprint.clone(),
+            });
+        }
+        let ended = view.outcome.is_some() || view.presence == Presence::Gone;
+        let how = if ended { How::Replayed } else { How::Attached };
+        Ok(Launched { idempotent_until: self.idempotent_until(&entry), entry, how })
+    }
+
+    /// End of the idempotency window of a task that has ended.
+    pub fn idempotent_until(&self, entry: &Entry) -> Option<Timestamp> {
+        let view = entry.view();
+        let outcome = view.outcome?;
+        let end = outcome.outcome.times.finished.or(outcome.outcome.times.created)?;
+        let window = i64::try_from(self.inner.settings.idempotency_window.as_secs()).ok()?;
+        Timestamp::from_second(end.as_second().checked_add(window)?).ok()
+    }
+
+    async fn create(&self, prepared: &Prepared<'_>) -> Result<Launched, ExecError> {
+        let began = Instant::now();
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+        loop {
+            let answer = self.inner.cluster.create_pod(&prepared.key.namespace, &prepared.body, DryRun::No).await;
+            match self.decide(prepared, answer, began.elapsed()).await {
+                Attempted::Done(result) => return result,
+                Attempted::Again(after, why) => {
+                    if began.elapsed() + after > LAUNCH_LIMIT {
+                        return Err(why);
+                    }
+                    warn!(task = %prepared.key, why = %chain(&why), "the launch is repeated");
+                    tokio::time::sleep(after).await;
+                    backoff.wait().await;
+                }
+            }
+        }
+    }
+
+    async fn decide(&self, prepared: &Prepared<'_>, answer: CreateAnswer, elapsed: Duration) -> Attempted {
+        match answer {
+            CreateAnswer::Created(pod) => match self.feed_pod(&pod) {
+                Some(entry) => {
+                    info!(task = %prepared.key, pod = %prepared.name, pod_uid = %entry.uid, "pod created");
+                    Attempted::Done(Ok(Launched { entry, how: How::Created, idempotent_until: None }))
+                }
+                None => Attempted::Done(Err(ExecError::Internal(
+                    "an admission webhook changed the labels or annotations podlaunch needs on its pods".into(),
+                ))),
+            },
+            CreateAnswer::Exists | CreateAnswer::ExistsDeleting => self.existing(prepared, None).await,
+            CreateAnswer::Forbidden(denial) => self.existing(prepared, Some((denial, elapsed))).await,
+            CreateAnswer::Throttled(after, message) => {
+                Attempted::Again(after, ExecError::RateLimited { after, message })
+            }
+            CreateAnswer::Unknown(failure) => {
+                Attempted::Again(Duration::ZERO, ExecError::LaunchUnknown(Some(failure)))
+            }
+            other => Attempted::Done(Err(refusal(prepared, other))),
+        }
+    }
+
+    /// Looks at what has the name: after a 409, and after any 403 before it is believed.
+    async fn existing(&self, prepared: &Prepared<'_>, denied: Option<(Denial, Duration)>) -> Attempted {
+        let found = self.inner.cluster.get_pod(&prepared.key.namespace, &prepared.name).await;
+        match (found, denied) {
+            (Ok(Some(pod)), _) => Attempted::Done(self.join_found(prepared, &pod)),
+            (Ok(None), None) => {
+                let pod = format!("{}/{}", prepared.key.namespace, prepared.name);
+                Attempted::Again(Duration::ZERO, ExecError::PodTerminating { pod })
+            }
+            (Ok(None), Some((denial @ Denial::ServiceAccount(_), elapsed))) if elapsed < SERVICE_ACCOUNT_LIMIT => {
+                Attempted::Again(Duration::ZERO, ExecError::Forbidden(denial))
+            }
+            (Ok(None), Some((denial, _))) => Attempted::Done(Err(ExecError::Forbidden(denial))),
+            // Where pods may not be read, the denial itself is all there is to say.
+            (Err(ApiFailure::Refused { code: 403, .. }), Some((denial, _))) => {
+                Attempted::Done(Err(ExecError::Forbidden(denial)))
+            }
+            (Err(failure), _) => Attempted::Again(Duration::ZERO, ExecError::LaunchUnknown(Some(failure))),
+        }
+    }
+
+    fn join_found(&self, prepared: &Prepared<'_>, pod: &SlimPod) -> Result<Launched, ExecError> {
+        if let Some(entry) = self.feed_pod(pod) {
+            return self.join(prepared, entry);
+        }
+        let why = match observe(pod, &self.inner.settings.instance) {
+            Ok(_) => String::new(),
+            Err(why) => why.to_string(),
+        };
+        Err(ExecError::OtherInstance { pod: format!("{}/{}", prepared.key.namespace, prepared.name), why })
+    }
+}
+
+/// The error of an answer that is final.
+fn refusal(prepared: &Prepared<'_>, answer: CreateAnswer) -> ExecError {
+    let namespace = prepared.key.namespace.clone();
+    match answer {
+        CreateAnswer::Invalid { message, causes } => {
+            let field = |c: crate::cluster::FieldCause| SpecError {
+                field: our_field(&prepared.launch.spec, &prepared.pod, &c.field),
+                problem: c.message,
+            };
+            ExecError::SpecRejected { message, fields: causes.into_iter().map(field).collect() }
+        }
+        CreateAnswer::NamespaceMissing(message) => ExecError::NamespaceMissing { namespace, message },
+        CreateAnswer::TooLarge(message) => ExecError::TooLarge { message },
+        CreateAnswer::Throttled(after, message) => ExecError::RateLimited { after, message },
+        CreateAnswer::Forbidden(denial) => ExecError::Forbidden(denial),
+        CreateAnswer::Refused(failure) | CreateAnswer::Unknown(failure) => ExecError::ClusterUnavailable(failure),
+        CreateAnswer::Created(_) | CreateAnswer::Exists | CreateAnswer::ExistsDeleting => {
+            ExecError::Internal("an answer that is no refusal".into())
+        }
+    }
+}

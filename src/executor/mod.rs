@@ -1,0 +1,239 @@
+//! Joins the rules to the cluster: observations in, effects out, streams to callers.
+//!
+//! ```text
+//!  watch of pods ──┐                                    ┌─▶ StoreOutcome, RemoveFinalizer (effects.rs)
+//!  watch of Events ┼─▶ Table: one row per pod ──step()──┤
+//!  answers of POST,┘        │ event list, version       └─▶ next deadline ─▶ timekeeper (deadlines.rs)
+//!  GET, PATCH               ▼
+//!                 stream per caller (stream.rs): row events, and for each chosen container
+//!                 a follower of its log (follow.rs) ─▶ bounded channel ─▶ cursor, sequence ─▶ api
+//! ```
+//!
+//! A tokio task exists for the watches, the timekeeper, an effect in progress, a stream and a
+//! followed log; a row costs none. Every task belongs to [`Executor`]'s tracker or to the stream
+//! that started it, and ends with it.
+
+mod deadlines;
+mod drain;
+mod effects;
+mod error;
+mod follow;
+mod launch;
+mod outlet;
+mod pump;
+mod stop;
+mod stream;
+mod table;
+mod watches;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use error::ExecError;
+pub use launch::{How, Launch, Launched, Validated};
+pub use stop::{StopRequest, Stopped};
+pub use stream::{
+    ContainerDelivery, Filter, GapCause, LogGap, Show, Start, StreamBody, StreamEvent, StreamItem, TaskStream, Until,
+};
+pub use table::{Entry, Presence, View};
+
+use crate::cluster::{Cluster, Scope};
+use crate::pod::build::Finalizer;
+use crate::task::{Instance, TaskKey};
+use deadlines::Timekeeper;
+use table::Table;
+
+/// Settings of an executor. Every field has a flag of `serve`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Separates installations in one cluster.
+    pub instance: Instance,
+    /// What is served.
+    pub scope: Scope,
+    /// Whether new pods carry the finalizer.
+    pub finalizer: Finalizer,
+    /// The kubelet's `containerLogMaxSize`, bytes; below half of it a log cannot have rotated.
+    pub container_log_max_size: u64,
+    /// Longest wait for the rest of a log after the last byte of it, once the task has ended.
+    pub log_wait: Duration,
+    /// Startup timeout of tasks that ask for none, seconds.
+    pub default_startup_seconds: Option<i64>,
+    /// How long a finished task's key stays taken after its pod is gone, while this replica runs.
+    pub idempotency_window: Duration,
+    /// How long a stream may be full before it ends with READER_TOO_SLOW.
+    pub stall_limit: Duration,
+    /// Most open streams.
+    pub max_streams: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            instance: Instance::default(),
+            scope: Scope::default(),
+            finalizer: Finalizer::Off,
+            container_log_max_size: 10 << 20,
+            log_wait: Duration::from_secs(30),
+            default_startup_seconds: Some(3600),
+            idempotency_window: Duration::from_secs(3600),
+            stall_limit: Duration::from_secs(60),
+            max_streams: 20_000,
+        }
+    }
+}
+
+/// The executor of one cluster. Cheap to clone; [`Executor::shutdown`] ends its tasks.
+#[derive(Clone)]
+pub struct Executor {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    cluster: Cluster,
+    table: Table,
+    timekeeper: Timekeeper,
+    launching: launch::Launching,
+    streams: Arc<tokio::sync::Semaphore>,
+    health: watches::Health,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    draining: CancellationToken,
+}
+
+impl Executor {
+    /// Starts the watches and the timekeeper.
+    pub fn start(cluster: Cluster, settings: Settings) -> Executor {
+        let streams = Arc::new(tokio::sync::Semaphore::new(settings.max_streams));
+        let health = watches::Health::new(&settings.scope);
+        let inner = Arc::new(Inner {
+            settings,
+            cluster,
+            table: Table::default(),
+            timekeeper: Timekeeper::default(),
+            launching: launch::Launching::default(),
+            streams,
+            health,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            draining: CancellationToken::new(),
+        });
+        let executor = Executor { inner };
+        watches::start(&executor);
+        deadlines::start(&executor);
+        executor
+    }
+
+    /// The settings it runs with.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The cluster it talks to.
+    pub fn cluster(&self) -> &Cluster {
+        &self.inner.cluster
+    }
+
+    /// Whether at least one part of the scope is fresh.
+    pub fn is_ready(&self) -> bool {
+        self.inner.health.any_fresh()
+    }
+
+    /// Waits until [`Executor::is_ready`] is `ready`, or has changed to it.
+    pub async fn readiness(&self, ready: Readiness) {
+        self.inner.health.wait(ready).await;
+    }
+
+    /// A task by its exact key, from the table; when it is not there, one quorum read by its
+    /// deterministic name decides.
+    pub async fn find(&self, key: &TaskKey) -> Result<Arc<Entry>, ExecError> {
+        self.check_served(key)?;
+        let name = key.pod_name(&self.inner.settings.instance);
+        if let Some(entry) = self.inner.table.get(&key.namespace, &name) {
+            return Ok(entry);
+        }
+        match self.look_up(&key.namespace, &name).await? {
+            Some(entry) => Ok(entry),
+            None => Err(ExecError::TaskUnknown { key: key.to_string() }),
+        }
+    }
+
+    /// The highest attempt of a task the table knows.
+    pub async fn find_latest(&self, namespace: &str, task_id: &str) -> Result<Arc<Entry>, ExecError> {
+        let first = TaskKey::new("", namespace, task_id, 1)?;
+        self.check_served(&first)?;
+        match self.inner.table.latest(namespace, task_id) {
+            Some(entry) => Ok(entry),
+            // The table is complete once a list has been read; attempt 1 is the only name that
+            // can be guessed.
+            None => self.find(&first).await,
+        }
+    }
+
+    fn check_served(&self, key: &TaskKey) -> Result<(), ExecError> {
+        if !key.cluster.is_empty() {
+            return Err(ExecError::ClusterUnknown { cluster: key.cluster.clone() });
+        }
+        if !self.inner.settings.scope.serves(&key.namespace) {
+            return Err(ExecError::NamespaceNotServed { namespace: key.namespace.clone() });
+        }
+        Ok(())
+    }
+
+    /// Tells the streams to end with `Draining`; new launches are refused.
+    pub fn drain(&self) {
+        self.inner.draining.cancel();
+    }
+
+    /// Ends every task of the executor and waits for them.
+    pub async fn shutdown(&self) {
+        self.inner.draining.cancel();
+        self.inner.stopping.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    /// Resolves when [`Executor::drain`] is called.
+    pub async fn drain_begun(&self) {
+        self.inner.draining.cancelled().await;
+    }
+
+    /// Whether [`Executor::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.inner.draining.is_cancelled()
+    }
+
+    /// Runs `work` until it is done or the executor stops; for tasks that belong to its service.
+    pub fn run<F>(&self, work: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn(work);
+    }
+
+    /// Runs `work` until it is done or the executor stops.
+    fn spawn<F>(&self, work: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stopping = self.inner.stopping.clone();
+        self.inner.tasks.spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+}
+
+/// What [`Executor::readiness`] waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// At least one part of the scope is fresh.
+    Ready,
+    /// None is.
+    NotReady,
+}

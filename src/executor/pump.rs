@@ -1,0 +1,282 @@
+//! The events of one task into one stream, and the followers of its logs.
+//!
+//! A container's follower starts after the event that shows that the container started was sent;
+//! the Termination is sent after every follower has ended. That is the whole order there is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::follow::{Follower, From, RunState, Wanted, run_state};
+use super::outlet::{Closed, Outlet};
+use super::stream::{ContainerDelivery, Filter, Raw, Show, Start, Until};
+use super::table::Entry;
+use super::{ExecError, Executor};
+use crate::logs::{Delivery, DeliveryBuilder, Position};
+use crate::task::cursor::LogMark;
+use crate::task::event::{ContainerChange, ContainerPhase};
+use crate::task::{Cursor, LogSelection, TaskEvent, TaskEventBody};
+
+/// A container run.
+type RunKey = (Arc<str>, u32);
+type FollowEnd = Result<Option<ContainerDelivery>, Closed>;
+
+pub(super) struct Pump {
+    executor: Executor,
+    entry: Arc<Entry>,
+    cursor: Cursor,
+    outlet: Outlet,
+    until: Until,
+    filter: Filter,
+    logs: LogSelection,
+    /// Number of the last row event dealt with.
+    after: u64,
+    /// With a start at now: events up to this number were before it.
+    before_start: u64,
+    followers: JoinSet<FollowEnd>,
+    runs: HashMap<RunKey, Followed>,
+    running: HashMap<Id, RunKey>,
+    termination: Option<Arc<TaskEvent>>,
+}
+
+/// What a caller asked of a stream.
+pub(super) struct Plan {
+    pub start: Start,
+    pub until: Until,
+    pub filter: Filter,
+}
+
+/// What became of a container run's log in this stream.
+enum Followed {
+    InProgress,
+    Done(ContainerDelivery),
+    /// Sent as far as it went; no verdict.
+    Partly,
+}
+
+impl Pump {
+    pub fn new(
+        executor: Executor,
+        entry: Arc<Entry>,
+        cursor: Cursor,
+        outlet: Outlet,
+        plan: Plan,
+    ) -> Pump {
+        let Plan { start, until, filter } = plan;
+        let before_start = match start {
+            Start::Now => entry.events_after(0).last().map_or(0, |last| last.number),
+            Start::Beginning | Start::After(_) => 0,
+        };
+        let logs = filter.logs.clone().unwrap_or_else(|| entry.view().observation.policy.logs.clone());
+        Pump {
+            executor,
+            entry,
+            cursor,
+            outlet,
+            until,
+            filter,
+            logs,
+            after: 0,
+            before_start,
+            followers: JoinSet::new(),
+            runs: HashMap::new(),
+            running: HashMap::new(),
+            termination: None,
+        }
+    }
+
+    /// Runs to the stream's end. A closed stream ends everything started here.
+    pub async fn run(mut self) {
+        // Closed: nobody listens any more, or the stream tells why by itself.
+        let _ = self.pump().await;
+    }
+
+    async fn pump(&mut self) -> Result<(), Closed> {
+        let mut changed = self.entry.subscribe();
+        let draining = self.executor.inner.draining.clone();
+        loop {
+            changed.borrow_and_update();
+            self.send_events().await?;
+            if self.followers.is_empty() {
+                if let Some(event) = self.termination.take() {
+                    let delivery = self.delivery();
+                    self.outlet.send(Raw::Termination { event, delivery }).await?;
+                    return match self.until {
+                        Until::Termination => Ok(()),
+                        Until::Available => self.outlet.send(Raw::EndOfAvailable).await,
+                    };
+                }
+                if self.until == Until::Available {
+                    return self.outlet.send(Raw::EndOfAvailable).await;
+                }
+            }
+            tokio::select! {
+                // The entry, and with it the sender, lives as long as this pump.
+                _ = changed.changed() => {}
+                Some(ended) = self.followers.join_next_with_id() => self.follower_ended(ended).await?,
+                () = draining.cancelled() => return self.outlet.send(Raw::Draining).await,
+                () = self.outlet.closed() => return Err(Closed),
+            }
+        }
+    }
+
+    async fn follower_ended(&mut self, ended: Result<(Id, FollowEnd), JoinError>) -> Result<(), Closed> {
+        match ended {
+            Ok((id, end)) => {
+                let followed = match end? {
+                    Some(delivery) => Followed::Done(delivery),
+                    None => Followed::Partly,
+                };
+                if let Some(run) = self.running.remove(&id) {
+                    self.runs.insert(run, followed);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let error = ExecError::Internal(format!("a log follower failed: {error}"));
+                self.outlet.send(Raw::Failed(error)).await?;
+                Err(Closed)
+            }
+        }
+    }
+
+    async fn send_events(&mut self) -> Result<(), Closed> {
+        let events = self.entry.events_after(self.after);
+        // Of what was there before the stream, a list says more than each event by itself.
+        let first_look = self.after == 0;
+        let bodies: Vec<_> = events.iter().map(|n| &*n.event).collect();
+        let unsent: HashSet<usize> = self.cursor.unsent(&bodies).into_iter().collect();
+        for (at, numbered) in events.into_iter().enumerate() {
+            self.after = numbered.number;
+            let event = numbered.event;
+            if let TaskEventBody::Outcome(_) = &event.body {
+                // A cursor that has seen the Termination gets it again: a stream never ends
+                // without it.
+                self.termination = Some(event);
+                continue;
+            }
+            let unsent = if first_look { unsent.contains(&at) } else { self.cursor.wants(&event) };
+            let is_new = numbered.number > self.before_start && unsent;
+            if is_new && self.shows(&event) {
+                self.outlet.send(Raw::Event(event.clone())).await?;
+            }
+            if let TaskEventBody::Container(change) = &event.body {
+                let from_now = numbered.number <= self.before_start;
+                self.follow_if_started(change, if from_now { Begin::Now } else { Begin::First }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn shows(&self, event: &TaskEvent) -> bool {
+        let named = |container: &str| self.filter.only.is_empty() || self.filter.only.iter().any(|n| n == container);
+        match &event.body {
+            TaskEventBody::State(_) => self.filter.states == Show::Yes,
+            TaskEventBody::Container(change) => self.filter.containers == Show::Yes && named(&change.container),
+            TaskEventBody::Notice(notice) => {
+                self.filter.notices == Show::Yes && notice.container.as_deref().is_none_or(named)
+            }
+            TaskEventBody::Outcome(_) => true,
+        }
+    }
+
+    /// Starts the follower of a container run that has started, once.
+    async fn follow_if_started(&mut self, change: &ContainerChange, begin: Begin) -> Result<(), Closed> {
+        if matches!(change.phase, ContainerPhase::Waiting { .. }) {
+            return Ok(());
+        }
+        let run: RunKey = (change.container.as_str().into(), change.restart);
+        let view = self.entry.view();
+        if !self.logs.includes(&run.0, &view.observation.primary) || self.runs.contains_key(&run) {
+            return Ok(());
+        }
+        if let Some(delivery) = self.cursor.log(&run.0, run.1).and_then(ended) {
+            // Its LogEnd was sent by an earlier stream of this chain.
+            let delivery = Some(delivery);
+            let done = ContainerDelivery { container: change.container.clone(), restart: run.1, delivery };
+            self.runs.insert(run, Followed::Done(done));
+            return Ok(());
+        }
+        let newest = view.observation.containers.iter().find(|c| *c.name == *run.0).map_or(0, |c| c.restarts);
+        if newest > run.1 + 1 && run_state(&view, &run.0, run.1) == RunState::Replaced {
+            self.outlet.send(Raw::RestartGap { container: run.0.clone(), restart: run.1 }).await?;
+            self.runs.insert(run, Followed::Partly);
+            return Ok(());
+        }
+        let ended_before = begin == Begin::Now && matches!(change.phase, ContainerPhase::Terminated(_));
+        if ended_before {
+            self.runs.insert(run, Followed::Partly);
+            return Ok(());
+        }
+        self.start_follower(run, begin);
+        Ok(())
+    }
+
+    fn start_follower(&mut self, run: RunKey, begin: Begin) {
+        let mark = self.cursor.log(&run.0, run.1);
+        let builder = mark.map(|m| m.delivery).unwrap_or_default();
+        let from = match (mark.map(|m| m.position.clone()), begin) {
+            (Some(position), _) => From::Position(Box::new(position)),
+            (None, Begin::First) => From::Position(Box::new(Position::start())),
+            (None, Begin::Now) => From::Now,
+        };
+        let wanted = Wanted { container: run.0.clone(), restart: run.1, from, builder };
+        let follower = Follower::new(self.executor.clone(), self.entry.clone(), self.outlet.clone(), wanted);
+        let handle = match self.until {
+            Until::Termination => self.followers.spawn(async move { follower.to_the_end().await.map(Some) }),
+            Until::Available => self.followers.spawn(follower.what_there_is()),
+        };
+        self.running.insert(handle.id(), run.clone());
+        self.runs.insert(run, Followed::InProgress);
+    }
+
+    /// The verdict of every container run of the pod, in the spec's order.
+    fn delivery(&self) -> Vec<ContainerDelivery> {
+        let seen = self.entry.view().observation;
+        let mut all = Vec::new();
+        for container in &seen.containers {
+            let mut runs: Vec<_> = self.runs.iter().filter(|(run, _)| *run.0 == *container.name).collect();
+            runs.sort_by_key(|(run, _)| run.1);
+            let wanted = self.logs.includes(&container.name, &seen.primary);
+            if runs.is_empty() {
+                let delivery = if wanted { None } else { Some(Delivery::not_requested()) };
+                let delivery = delivery.or_else(|| Some(nothing_to_read()));
+                all.push(ContainerDelivery { container: container.name.clone(), restart: container.restarts, delivery });
+            }
+            for ((name, restart), followed) in runs {
+                let delivery = match followed {
+                    Followed::Done(done) => done.delivery,
+                    Followed::InProgress | Followed::Partly => None,
+                };
+                all.push(ContainerDelivery { container: name.to_string(), restart: *restart, delivery });
+            }
+        }
+        all
+    }
+}
+
+/// Whether a log is wanted from its first line or from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    First,
+    Now,
+}
+
+/// The delivery of a log whose end an earlier stream of the chain has sent.
+fn ended(mark: &LogMark) -> Option<Delivery> {
+    Some(Delivery {
+        verdict: mark.ended?,
+        lines: mark.position.lines,
+        bytes: mark.position.bytes,
+        gaps: mark.delivery.gaps,
+        ended_mid_line: mark.delivery.ended_mid_line,
+        first_read_opened: mark.delivery.first_read,
+    })
+}
+
+/// The delivery of a container that never started: there was nothing to read, and all of it came.
+fn nothing_to_read() -> Delivery {
+    let builder = DeliveryBuilder::default();
+    builder.finish(&Position::start(), crate::logs::ReadEnd::NeverStarted, None, u64::MAX)
+}

@@ -1,0 +1,116 @@
+//! Stopping a task: one patch that records the cause and stops the pod.
+//!
+//! ```text
+//! PATCH test uid, test resourceVersion (the primary has not terminated at that version)
+//!       add annotation podlaunch.dev/stop, add spec.activeDeadlineSeconds = 1
+//!   applied      ─▶ not bound: DELETE under the uid; asked grace below the pod's: DELETE with it
+//!   test failed  ─▶ GET, again: terminated meanwhile ─▶ no stop is recorded
+//! ```
+//!
+//! The kubelet then sends SIGTERM, waits the pod's grace and kills; pod, exit codes and log stay.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tracing::info;
+
+use super::table::{Entry, Presence};
+use super::{ExecError, Executor};
+use crate::cluster::{DeleteRequest, PatchAnswer, PatchOp};
+use crate::task::machine::Input;
+use crate::task::meta;
+use crate::task::observation::{Observation, Stop, StopCause};
+
+/// Most tries against a pod that keeps changing.
+const TRIES: usize = 20;
+
+/// Who wants a task stopped, and why.
+#[derive(Debug, Clone)]
+pub struct StopRequest {
+    /// Why.
+    pub cause: StopCause,
+    /// The caller as the API knew it; empty for a timeout.
+    pub caller: String,
+    /// The caller's words.
+    pub message: String,
+    /// Grace in seconds; none is the pod's own.
+    pub grace_seconds: Option<i64>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// The stop is recorded by this call.
+    Recorded,
+    /// A stop was recorded before.
+    Already,
+    /// The primary container had ended before: its outcome stands.
+    Ended,
+}
+
+impl Executor {
+    /// Stops a task. Idempotent.
+    pub async fn stop(&self, entry: &Arc<Entry>, request: &StopRequest) -> Result<Stopped, ExecError> {
+        for _ in 0..TRIES {
+            let view = entry.view();
+            let seen = view.observation;
+            if view.outcome.is_some() || view.presence == Presence::Gone || has_ended(&seen) {
+                return Ok(Stopped::Ended);
+            }
+            if seen.stop.is_some() {
+                // Whoever recorded it may have died before the delete that belongs to it.
+                self.delete_if_needed(entry, request).await?;
+                return Ok(Stopped::Already);
+            }
+            let ops = self.stop_ops(entry, &seen, request);
+            let answer = self.inner.cluster.patch_pod(&entry.key.namespace, &entry.pod, &ops).await;
+            match answer.map_err(ExecError::ClusterUnavailable)? {
+                PatchAnswer::Applied(pod) => {
+                    info!(task = %entry.key, pod_uid = %entry.uid, cause = ?request.cause, "stop recorded");
+                    self.feed_pod(&pod);
+                    self.delete_if_needed(entry, request).await?;
+                    return Ok(Stopped::Recorded);
+                }
+                PatchAnswer::TestFailed => self.reread(entry).await.map_err(ExecError::ClusterUnavailable)?,
+                PatchAnswer::Gone => self.feed(entry, Input::Gone(None)),
+            }
+        }
+        Err(ExecError::Internal("the pod changed at every try to stop it".into()))
+    }
+
+    fn stop_ops(&self, entry: &Entry, seen: &Observation, request: &StopRequest) -> [PatchOp; 4] {
+        let stop = Stop {
+            cause: request.cause,
+            caller: request.caller.clone(),
+            message: request.message.clone(),
+            time: Timestamp::now(),
+            grace_seconds: request.grace_seconds.unwrap_or(seen.grace_seconds),
+            pending: entry.pending_for_stop(),
+        };
+        let text = serde_json::to_string(&stop).unwrap_or_default();
+        [
+            PatchOp::test_uid(&entry.uid),
+            PatchOp::test_version(seen.resource_version),
+            PatchOp::annotate(meta::STOP, &text),
+            PatchOp::Add { path: "/spec/activeDeadlineSeconds".into(), value: json!(1) },
+        ]
+    }
+
+    /// The deadline does nothing to a pod without a node, and knows no grace but the pod's.
+    async fn delete_if_needed(&self, entry: &Arc<Entry>, request: &StopRequest) -> Result<(), ExecError> {
+        let seen = entry.view().observation;
+        let shorter = request.grace_seconds.filter(|asked| *asked < seen.grace_seconds);
+        if seen.node.is_some() && shorter.is_none() {
+            return Ok(());
+        }
+        let delete = DeleteRequest { uid: entry.uid.clone(), grace_seconds: shorter };
+        let deleted = self.inner.cluster.delete_pod(&entry.key.namespace, &entry.pod, &delete).await;
+        deleted.map_err(ExecError::ClusterUnavailable)
+    }
+}
+
+fn has_ended(seen: &Observation) -> bool {
+    let ended_for_good = seen.restart_policy == "Never" && seen.primary_terminated().is_some();
+    seen.phase_is_terminal() || ended_for_good
+}

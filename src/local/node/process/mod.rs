@@ -1,0 +1,11 @@
+//! Containers as local process groups.
+//!
+//! ```text
+//! Setting (env, directory) → lookup → spawner (one thread) → run: pumps, hooks, stop, exit → Finished
+//! ```
+
+pub mod group;
+pub mod hook;
+pub mod lookup;
+pub mod run;
+pub mod spawner;

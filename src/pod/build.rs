@@ -1,0 +1,203 @@
+//! The pod of a task: what is POSTed.
+//!
+//! ```text
+//! {} ◀─merge─ manifest ◀─merge─ short form ──check──▶ ◀─ our own fields ──▶ Pod
+//!                └─ name of the primary container ─┘
+//! ```
+//!
+//! Decisions a caller sees:
+//! - `metadata.name` and `generateName` of a manifest are dropped: the name follows from the key.
+//!   So are `status` and what only the API server sets (uid, resourceVersion …), so that a pod
+//!   printed by kubectl is a manifest.
+//! - `metadata.namespace` may be there if it is the key's.
+//! - `app.kubernetes.io/managed-by` is always podlaunch.
+//! - `activeDeadlineSeconds` is the lower of the manifest's and the sum of the timeouts.
+//! - `restartPolicy` is Never unless OnFailure is asked for; Always is refused.
+//! - Labels, annotations, finalizers and scheduling gates below `podlaunch.dev/` are refused.
+
+use serde_json::{Map, Value, json};
+
+use super::merge::{MergeError, merge_pod};
+use super::short::{self, primary_name};
+use super::validate::{check_manifest, check_pod, check_spec};
+use crate::task::fingerprint::Fingerprint;
+use crate::task::key::{Instance, TaskKey};
+use crate::task::meta;
+use crate::task::policy::{StoredPolicy, Timeouts};
+use crate::task::spec::{SpecError, TaskSpec};
+
+/// Metadata that a manifest may carry and that is not taken over.
+const DROPPED_METADATA: [&str; 10] = [
+    "name",
+    "generateName",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "managedFields",
+];
+
+/// Whether the pod gets our finalizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finalizer {
+    /// It does: its status stays until the outcome is recorded.
+    On,
+    /// It does not.
+    Off,
+}
+
+/// Everything a pod is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Launch<'a> {
+    /// This installation.
+    pub instance: &'a Instance,
+    /// The task.
+    pub key: &'a TaskKey,
+    /// What to run.
+    pub spec: &'a TaskSpec,
+    /// Fingerprint of `spec`.
+    pub fingerprint: &'a Fingerprint,
+    /// W3C traceparent of the launch.
+    pub traceparent: Option<&'a str>,
+    /// Whether the pod gets our finalizer.
+    pub finalizer: Finalizer,
+    /// Startup timeout where the spec sets none, seconds. Stored on the pod, not fingerprinted.
+    pub default_startup_seconds: Option<i64>,
+}
+
+/// Builds the pod, or says everything that is wrong with the request.
+pub fn build(launch: &Launch<'_>) -> Result<Value, Vec<SpecError>> {
+    let spec = launch.spec;
+    settle(check_spec(spec))?;
+    let base = match &spec.manifest {
+        Some(manifest) => merge_pod(Value::Null, manifest.template()).map_err(in_manifest)?,
+        None => json!({}),
+    };
+    settle(check_manifest(&base, &launch.key.namespace))?;
+    let primary = primary_name(spec, &base).map_err(|error| vec![error])?;
+    let patch = short_patch(spec, &base, &primary);
+    let mut pod = merge_pod(base, &patch).map_err(in_manifest)?;
+    settle(check_pod(spec, &pod, &primary))?;
+    if let Value::Object(pod) = &mut pod {
+        own_metadata(pod, launch, &primary)?;
+        own_spec(pod, launch);
+    }
+    Ok(pod)
+}
+
+fn settle(errors: Vec<SpecError>) -> Result<(), Vec<SpecError>> {
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The short form is well formed by its types, so a merge fails for what the manifest has.
+fn in_manifest(error: MergeError) -> Vec<SpecError> {
+    let field =
+        if error.path.is_empty() { "spec.manifest".to_owned() } else { format!("spec.manifest: {}", error.path) };
+    vec![SpecError::new(field, error.problem)]
+}
+
+/// The patch of the short form. Where the manifest has no containers either, the primary one is in
+/// it even if nothing is known of it: then what is missing is said about that container.
+fn short_patch(spec: &TaskSpec, base: &Value, primary: &str) -> Value {
+    match base["spec"]["containers"].as_array() {
+        Some(containers) if !containers.is_empty() => short::patch(&spec.short, primary),
+        _ => short::patch_with_container(&spec.short, primary),
+    }
+}
+
+/// Takes an object out to be changed and put back; anything else there was refused before.
+fn take_object(parent: &mut Map<String, Value>, field: &str) -> Map<String, Value> {
+    match parent.remove(field) {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+fn own_metadata(pod: &mut Map<String, Value>, launch: &Launch<'_>, primary: &str) -> Result<(), Vec<SpecError>> {
+    pod.insert("apiVersion".into(), "v1".into());
+    pod.insert("kind".into(), "Pod".into());
+    pod.remove("status");
+    let mut metadata = take_object(pod, "metadata");
+    for field in DROPPED_METADATA {
+        metadata.remove(field);
+    }
+    metadata.insert("name".into(), launch.key.pod_name(launch.instance).into());
+    metadata.insert("namespace".into(), launch.key.namespace.as_str().into());
+    let mut labels = take_object(&mut metadata, "labels");
+    labels.insert(meta::LABEL_INSTANCE.into(), launch.instance.as_str().into());
+    labels.insert(meta::LABEL_TASK.into(), launch.key.task_label().into());
+    labels.insert(meta::LABEL_ATTEMPT.into(), launch.key.attempt.to_string().into());
+    labels.insert(meta::LABEL_MANAGED_BY.into(), meta::MANAGED_BY.into());
+    metadata.insert("labels".into(), Value::Object(labels));
+    let mut annotations = take_object(&mut metadata, "annotations");
+    own_annotations(&mut annotations, launch, primary)?;
+    metadata.insert("annotations".into(), Value::Object(annotations));
+    if launch.finalizer == Finalizer::On {
+        match metadata.entry("finalizers").or_insert_with(|| json!([])) {
+            Value::Array(finalizers) => finalizers.push(meta::FINALIZER.into()),
+            other => *other = json!([meta::FINALIZER]),
+        }
+    }
+    pod.insert("metadata".into(), Value::Object(metadata));
+    Ok(())
+}
+
+fn own_annotations(
+    annotations: &mut Map<String, Value>,
+    launch: &Launch<'_>,
+    primary: &str,
+) -> Result<(), Vec<SpecError>> {
+    let policy = serde_json::to_string(&policy(launch))
+        .map_err(|_| vec![SpecError::new("spec.timeouts", "cannot be stored as JSON")])?;
+    annotations.insert(meta::SCHEMA_KEY.into(), meta::SCHEMA.into());
+    annotations.insert(meta::TASK_ID.into(), launch.key.task_id.as_str().into());
+    annotations.insert(meta::FINGERPRINT.into(), launch.fingerprint.as_str().into());
+    annotations.insert(meta::PRIMARY.into(), primary.into());
+    annotations.insert(meta::POLICY.into(), policy.into());
+    if let Some(traceparent) = launch.traceparent {
+        annotations.insert(meta::TRACEPARENT.into(), traceparent.into());
+    }
+    Ok(())
+}
+
+/// What is stored on the pod: the spec's timeouts with the server's default filled in.
+fn policy(launch: &Launch<'_>) -> StoredPolicy {
+    let timeouts = Timeouts {
+        startup: launch.spec.timeouts.startup.or(launch.default_startup_seconds),
+        ..launch.spec.timeouts.clone()
+    };
+    StoredPolicy { timeouts, logs: launch.spec.logs.clone() }
+}
+
+fn own_spec(pod: &mut Map<String, Value>, launch: &Launch<'_>) {
+    let mut spec = take_object(pod, "spec");
+    match launch.spec.restart_policy {
+        Some(policy) => {
+            spec.insert("restartPolicy".into(), policy.as_str().into());
+        }
+        None => {
+            spec.entry("restartPolicy").or_insert_with(|| "Never".into());
+        }
+    }
+    if let Some(grace) = launch.spec.termination_grace_seconds {
+        spec.insert("terminationGracePeriodSeconds".into(), grace.into());
+    }
+    if let Some(backstop) = policy(launch).timeouts.backstop() {
+        let own = spec.get("activeDeadlineSeconds").and_then(Value::as_i64);
+        spec.insert("activeDeadlineSeconds".into(), own.map_or(backstop, |own| own.min(backstop)).into());
+    }
+    for list in ["containers", "initContainers"] {
+        let containers = spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+        for container in containers.filter_map(Value::as_object_mut) {
+            container.entry("terminationMessagePolicy").or_insert_with(|| "FallbackToLogsOnError".into());
+        }
+    }
+    pod.insert("spec".into(), Value::Object(spec));
+}
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

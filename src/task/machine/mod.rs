@@ -1,0 +1,293 @@
+//! One task's row: what its pod's versions, deletion and Events mean for those who watch it.
+//!
+//! ```text
+//!   Pod(version) ──┐   newer? ─▶ state ─▶ containers ─▶ outcome stored? ─▶ decidable?
+//!   Gone(last)   ──┤                │          │               │               │
+//!   Notice       ──┼─▶ step ────────┴──────────┴───────────────┘               │
+//!   Tick         ──┘        │            events, in order                      ▼
+//!                           └──────────────────────────────────▶ effects: StoreOutcome …
+//! ```
+//!
+//! Invariants:
+//! - Versions of one uid are taken in the order of their resourceVersion; an older or equal one is
+//!   no news. Another uid is another task's pod: it must not be fed here, and is ignored.
+//! - States only go forward, except from UNREACHABLE back to the state before. What is skipped is
+//!   not made up. A new reason for PENDING or STARTING is a [`StateChange`] of that same state.
+//! - An event's uid is a hash of the pod's uid and the event's content: no uid is given twice by a
+//!   row, and every replica gives the same event the same one.
+//! - The outcome is the last event, and there is one.
+//!
+//! A row keeps what the next step needs and no events: those are the caller's to keep.
+
+use jiff::Timestamp;
+use std::sync::Arc;
+
+use super::event::{Notice, TaskEvent, TaskEventBody};
+use super::observation::{
+    ContainerState, Holding, NeverStarted, Observation, PendingReason, StoredOutcome,
+};
+use super::outcome::{self, Before, Outcome};
+use super::reason::Reason;
+use super::state::State;
+
+mod containers;
+mod deadline;
+mod notices;
+mod pending;
+mod progress;
+#[cfg(test)]
+mod tests;
+pub mod uid;
+
+pub use deadline::Deadline;
+#[allow(unused_imports, reason = "named by this module's documentation")]
+use super::event::StateChange;
+
+/// What happened to a task's pod.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A version of the pod.
+    Pod(Arc<Observation>),
+    /// The pod object is gone: its last version as the watch showed it, if the watch did. Without
+    /// it the caller has looked the pod up and it was not there.
+    Gone(Option<Arc<Observation>>),
+    /// A Kubernetes event about the pod. Feed lists in the order of `notice.version`.
+    Notice {
+        /// When it last happened, by its reporter's clock.
+        occurred: Option<Timestamp>,
+        /// The event.
+        notice: Notice,
+    },
+    /// Time has passed: what [`Effect::Recheck`] asked for.
+    Tick,
+}
+
+/// What follows from an input.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Step {
+    /// In the order in which every stream carries them.
+    pub events: Vec<TaskEvent>,
+    /// What the caller is to do.
+    pub effects: Vec<Effect>,
+}
+
+/// What the caller is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Store this as the outcome: one patch that tests uid and resourceVersion. The patched pod is
+    /// fed back as [`Input::Pod`]; when the test fails, the pod that is there now.
+    StoreOutcome(Box<Outcome>),
+    /// The outcome is stored and the pod still carries our finalizer.
+    RemoveFinalizer,
+    /// Feed [`Input::Tick`] at this time (podlaunch's clock).
+    Recheck {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// One task as far as it is known.
+#[derive(Debug, Clone)]
+pub struct Row {
+    observation: Arc<Observation>,
+    /// As callers see it.
+    state: State,
+    /// The furthest of PENDING, STARTING, RUNNING, TERMINATING.
+    base: State,
+    /// Since when the node is silent, while it is.
+    silent_since: Option<Timestamp>,
+    /// What the task waits for, by the pod object or else by an event.
+    pending: Option<Box<PendingReason>>,
+    /// What an event said it waits for.
+    hint: Option<Box<PendingReason>>,
+    /// Reasons already told for `base`.
+    told: Vec<Reason>,
+    /// How far each container was told, in the order of the observation.
+    marks: Vec<containers::Mark>,
+    /// The earliest start of the primary that is known (node's clock).
+    started: Option<Timestamp>,
+    outcome: Option<Arc<StoredOutcome>>,
+    presence: Presence,
+    notice_version: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    There,
+    Gone,
+}
+
+impl Row {
+    /// The row of a pod seen for the first time: new, or after a restart or relist.
+    pub fn first(observation: Arc<Observation>, now: Timestamp) -> (Row, Step) {
+        let mut row = Row {
+            state: State::Pending,
+            base: State::Pending,
+            silent_since: None,
+            pending: None,
+            hint: None,
+            told: Vec::new(),
+            marks: vec![containers::Mark::default(); observation.containers.len()],
+            started: None,
+            outcome: None,
+            presence: Presence::There,
+            notice_version: 0,
+            observation,
+        };
+        let mut step = Step::default();
+        row.show(None, now, &mut step);
+        row.settle(Before::Unknown, now, &mut step);
+        (row, step)
+    }
+
+    /// The last version of the pod.
+    pub fn observation(&self) -> &Arc<Observation> {
+        &self.observation
+    }
+
+    /// Where the task is; the outcome's state once it is stored.
+    pub fn state(&self) -> State {
+        self.outcome.as_ref().map_or(self.state, |stored| stored.outcome.state)
+    }
+
+    /// What a PENDING or STARTING task waits for, if that is known and not a normal step.
+    pub fn pending(&self) -> Option<&PendingReason> {
+        self.pending.as_deref()
+    }
+
+    /// The outcome, once it is stored or the pod is gone.
+    pub fn outcome(&self) -> Option<&Arc<StoredOutcome>> {
+        self.outcome.as_ref()
+    }
+
+    /// Whether the pod object is gone.
+    pub fn is_gone(&self) -> bool {
+        self.presence == Presence::Gone
+    }
+
+    /// When the task runs into a limit of its own, and which; the earliest if there are several.
+    pub fn deadline(&self) -> Option<Deadline> {
+        deadline::of(self)
+    }
+
+    /// What a stop recorded now must carry: why the task is still waiting, and whether the pod
+    /// proves that its primary never started. None once it has.
+    pub fn pending_for_stop(&self) -> Option<PendingReason> {
+        pending::for_stop(self)
+    }
+
+    fn observe(&mut self, next: Arc<Observation>, now: Timestamp, step: &mut Step) {
+        if next.uid != self.observation.uid || next.resource_version <= self.observation.resource_version {
+            return;
+        }
+        let before = self.before();
+        let previous = std::mem::replace(&mut self.observation, next);
+        self.show(Some(&previous), now, step);
+        self.settle(before, now, step);
+    }
+
+    /// Events that the present version gives.
+    fn show(&mut self, previous: Option<&Observation>, now: Timestamp, step: &mut Step) {
+        if self.outcome.is_some() {
+            return;
+        }
+        self.note_start();
+        progress::advance(self, previous.is_none(), now, &mut step.events);
+        containers::advance(self, previous, now, &mut step.events);
+    }
+
+    /// The outcome, if there is one, and what is to be done.
+    fn settle(&mut self, before: Before, now: Timestamp, step: &mut Step) {
+        if let Some(stored) = self.observation.outcome.clone() {
+            self.finish(Arc::new(stored), now, step);
+        }
+        if self.outcome.is_some() {
+            if self.observation.has_finalizer == Holding::Held {
+                step.effects.push(Effect::RemoveFinalizer);
+            }
+            return;
+        }
+        if let Some(outcome) = outcome::decide_after(&self.observation, before) {
+            step.effects.push(Effect::StoreOutcome(Box::new(outcome)));
+        } else if let Some(at) = progress::recheck_at(&self.observation, now) {
+            step.effects.push(Effect::Recheck { at });
+        }
+    }
+
+    fn finish(&mut self, stored: Arc<StoredOutcome>, now: Timestamp, step: &mut Step) {
+        if self.outcome.is_some() {
+            return;
+        }
+        let occurred = stored.outcome.times.finished;
+        let body = TaskEventBody::Outcome(Arc::clone(&stored));
+        step.events.push(TaskEvent { uid: uid::outcome(&self.observation.uid), occurred, observed: now, body });
+        self.outcome = Some(stored);
+        self.pending = None;
+        self.hint = None;
+        self.told = Vec::new();
+        self.marks = Vec::new();
+    }
+
+    fn go(&mut self, last: Option<Arc<Observation>>, now: Timestamp, step: &mut Step) {
+        if last.as_ref().is_some_and(|l| l.uid != self.observation.uid) {
+            return;
+        }
+        self.presence = Presence::Gone;
+        let watched = last.filter(|l| l.resource_version >= self.observation.resource_version);
+        let how = if watched.is_some() { outcome::decide_gone } else { outcome::decide_vanished };
+        if let Some(last) = watched {
+            let previous = std::mem::replace(&mut self.observation, last);
+            self.show(Some(&previous), now, step);
+        }
+        let stored = self.observation.outcome.clone().unwrap_or_else(|| {
+            let outcome = how(&self.observation);
+            StoredOutcome { text: outcome.to_text(), outcome }
+        });
+        self.finish(Arc::new(stored), now, step);
+    }
+
+    /// What the version before the next one says about the primary.
+    fn before(&self) -> Before {
+        let waiting = |s: &ContainerState| matches!(s, ContainerState::Waiting { .. });
+        match self.observation.primary() {
+            Some(c) if waiting(&c.state) && pending::never_started(&self.observation) == NeverStarted::Proven => {
+                Before::PrimaryWaiting
+            }
+            _ => Before::Unknown,
+        }
+    }
+
+    fn note_start(&mut self) {
+        let Some(c) = self.observation.primary() else { return };
+        let now = match &c.state {
+            ContainerState::Running { started } => *started,
+            ContainerState::Terminated(t) => t.started,
+            ContainerState::Waiting { .. } | ContainerState::Unset => None,
+        };
+        let earlier = c.last.as_ref().and_then(|t| t.started);
+        self.started = [self.started, now, earlier].into_iter().flatten().min();
+    }
+}
+
+/// One input. The row comes back with what follows from it.
+pub fn step(mut row: Row, input: Input, now: Timestamp) -> (Row, Step) {
+    let mut step = Step::default();
+    if row.is_gone() {
+        return (row, step);
+    }
+    match input {
+        Input::Pod(next) => row.observe(next, now, &mut step),
+        Input::Gone(last) => row.go(last, now, &mut step),
+        Input::Notice { occurred, notice } if row.outcome.is_none() => {
+            notices::take(&mut row, occurred, notice, now, &mut step.events);
+        }
+        Input::Tick if row.outcome.is_none() => {
+            progress::advance(&mut row, false, now, &mut step.events);
+            if let Some(at) = progress::recheck_at(&row.observation, now) {
+                step.effects.push(Effect::Recheck { at });
+            }
+        }
+        Input::Notice { .. } | Input::Tick => {}
+    }
+    (row, step)
+}

@@ -1,0 +1,103 @@
+//! Kubernetes' events about the pod, and remarks of podlaunch's own.
+
+use jiff::Timestamp;
+
+use super::{Row, progress, uid};
+use crate::task::event::{Notice, Severity, TaskEvent, TaskEventBody};
+use crate::task::observation::{ContainerObservation, ContainerState, NeverStarted, Observation, PendingReason, Role};
+use crate::task::reason::{self, Hint};
+use crate::task::state::State;
+
+/// `Notice::source` of podlaunch's own remarks.
+pub const OURS: &str = "podlaunch";
+/// A container was started once more although it should run only once.
+pub const SECOND_START: &str = "SecondStart";
+/// A process was killed for want of memory, but the container ended with exit code 0.
+pub const CHILD_OOM_KILLED: &str = "ChildOOMKilled";
+
+pub(super) fn take(row: &mut Row, occurred: Option<Timestamp>, notice: Notice, now: Timestamp, events: &mut Vec<TaskEvent>) {
+    if notice.version <= row.notice_version {
+        return;
+    }
+    row.notice_version = notice.version;
+    let hint = hint(row, &notice);
+    if is_worth_showing(&notice) {
+        let uid = uid::notice(&row.observation.uid, &notice);
+        let body = TaskEventBody::Notice(notice);
+        events.push(TaskEvent { uid, occurred, observed: now, body });
+    }
+    match hint {
+        Some(hint) => row.hint = hint,
+        None => return,
+    }
+    progress::explain(row, now, events);
+}
+
+/// What the event makes of the row's hint; None where it says nothing about it.
+fn hint(row: &Row, notice: &Notice) -> Option<Option<Box<PendingReason>>> {
+    if !matches!(row.base, State::Pending | State::Starting) || !concerns_start(&row.observation, notice) {
+        return None;
+    }
+    match reason::notice(&notice.reason, &notice.message) {
+        Hint::Silent => None,
+        Hint::Clears => Some(None),
+        Hint::Waits(reason) => Some(Some(Box::new(PendingReason {
+            reason,
+            kubernetes_reason: notice.reason.clone(),
+            kubernetes_message: notice.message.clone(),
+            never_started: NeverStarted::Unknown,
+        }))),
+    }
+}
+
+/// Another regular container's trouble does not keep the primary from starting.
+fn concerns_start(o: &Observation, notice: &Notice) -> bool {
+    let Some(name) = &notice.container else { return true };
+    !o.containers.iter().any(|c| c.name == *name && c.role == Role::Other)
+}
+
+/// Repeated ones are shown at their first, second, fourth, eighth … occurrence: kubelet repeats
+/// some every few seconds for ever.
+fn is_worth_showing(notice: &Notice) -> bool {
+    notice.count <= 1 || notice.count.is_power_of_two()
+}
+
+/// What the object shows beside states and phases.
+pub(super) fn remarks(o: &Observation, previous: Option<&Observation>, now: Timestamp, events: &mut Vec<TaskEvent>) {
+    let Some(c) = o.primary() else { return };
+    let before = previous.and_then(Observation::primary);
+    if o.restart_policy == "Never" && started_again(c, before) {
+        let occurrence = format!("{} {}", c.restarts, c.container_id.as_deref().unwrap_or_default());
+        let message = "the container was started once more although its pod is not to restart it";
+        events.push(remark(o, SECOND_START, message, &occurrence, now));
+    }
+    let killed = |c: &ContainerObservation| matches!(&c.state, ContainerState::Terminated(t) if t.reason == "OOMKilled" && t.code == 0);
+    if killed(c) && !before.is_some_and(killed) {
+        let message = "a process in the container was killed for want of memory; the container itself ended with exit code 0";
+        events.push(remark(o, CHILD_OOM_KILLED, message, &c.restarts.to_string(), now));
+    }
+}
+
+fn started_again(c: &ContainerObservation, before: Option<&ContainerObservation>) -> bool {
+    match before {
+        None => c.restarts > 0,
+        Some(b) => {
+            let other = b.container_id.is_some() && c.container_id.is_some() && b.container_id != c.container_id;
+            other || c.restarts > b.restarts
+        }
+    }
+}
+
+fn remark(o: &Observation, word: &str, message: &str, occurrence: &str, now: Timestamp) -> TaskEvent {
+    let notice = Notice {
+        reason: word.into(),
+        message: message.into(),
+        severity: Severity::Warning,
+        count: 1,
+        container: Some(o.primary.clone()),
+        source: OURS.into(),
+        version: 0,
+    };
+    let uid = uid::remark(&o.uid, word, &o.primary, occurrence);
+    TaskEvent { uid, occurred: None, observed: now, body: TaskEventBody::Notice(notice) }
+}

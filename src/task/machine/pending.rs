@@ -1,0 +1,99 @@
+//! Why a task is not getting on: from the pod object, else from the last event that said so.
+
+use super::Row;
+use crate::task::meta;
+use crate::task::observation::{ContainerState, NeverStarted, Observation, PendingReason, Role};
+use crate::task::reason::{self, Reason};
+use crate::task::state::State;
+
+/// Puts what is known now into the row.
+pub(super) fn refresh(row: &mut Row) {
+    if !matches!(row.base, State::Pending | State::Starting) {
+        row.pending = None;
+        row.hint = None;
+        return;
+    }
+    // What kept a pod from being bound says nothing once it is, and the other way round.
+    let bound = row.observation.node.is_some();
+    if row.hint.as_ref().is_some_and(|h| (h.reason == Reason::Unschedulable) == bound) {
+        row.hint = None;
+    }
+    let found = by_object(&row.observation).or_else(|| row.hint.as_deref().cloned());
+    row.pending = found.map(|mut p| {
+        p.never_started = never_started(&row.observation);
+        Box::new(p)
+    });
+}
+
+/// What a stop recorded now must carry.
+pub(super) fn for_stop(row: &Row) -> Option<PendingReason> {
+    let unexplained = match row.base {
+        State::Pending => Reason::ScheduleTimeout,
+        State::Starting => Reason::StartupTimeout,
+        _ => return None,
+    };
+    let o = &row.observation;
+    let known = row.pending.as_deref().cloned();
+    Some(known.unwrap_or_else(|| PendingReason {
+        reason: unexplained,
+        kubernetes_reason: normal_step(o),
+        kubernetes_message: String::new(),
+        never_started: never_started(o),
+    }))
+}
+
+/// Whether this version proves that the primary has not started: not bound, or shown as waiting
+/// for its first run.
+pub(super) fn never_started(o: &Observation) -> NeverStarted {
+    let waiting = o.primary().is_some_and(|c| {
+        matches!(c.state, ContainerState::Waiting { .. }) && c.restarts == 0 && c.last.is_none()
+    });
+    if o.node.is_none() || waiting { NeverStarted::Proven } else { NeverStarted::Unknown }
+}
+
+fn by_object(o: &Observation) -> Option<PendingReason> {
+    if o.node.is_none() { unbound(o) } else { bound(o) }
+}
+
+fn because(reason: Reason, word: &str, message: &str) -> PendingReason {
+    PendingReason {
+        reason,
+        kubernetes_reason: word.into(),
+        kubernetes_message: message.into(),
+        never_started: NeverStarted::Unknown,
+    }
+}
+
+fn unbound(o: &Observation) -> Option<PendingReason> {
+    let condition = o.condition("PodScheduled").filter(|c| c.status == "False");
+    let word = condition.and_then(|c| c.reason.as_deref()).unwrap_or_default();
+    let message = condition.and_then(|c| c.message.as_deref()).unwrap_or_default();
+    if o.gates.iter().any(|g| g == meta::GATE) {
+        return Some(because(Reason::Queued, word, message));
+    }
+    if !o.gates.is_empty() {
+        return Some(because(Reason::Gated, word, message));
+    }
+    // The condition stays SchedulingGated for a moment after the last gate was opened.
+    let reason = reason::unscheduled(word).filter(|r| *r != Reason::Gated)?;
+    Some(because(reason, word, message))
+}
+
+fn bound(o: &Observation) -> Option<PendingReason> {
+    let before_primary = |role| matches!(role, Role::Init | Role::Sidecar);
+    let early = o.containers.iter().filter(|c| before_primary(c.role));
+    early.chain(o.primary()).find_map(|c| match &c.state {
+        ContainerState::Waiting { reason, message } => {
+            Some(because(reason::waiting(reason)?, reason, message))
+        }
+        _ => None,
+    })
+}
+
+/// Kubernetes' word for a step that is normal and only takes too long.
+fn normal_step(o: &Observation) -> String {
+    match o.primary().map(|c| &c.state) {
+        Some(ContainerState::Waiting { reason, .. }) => reason.clone(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,39 @@
+//! The names of the labels, annotations and the finalizer podlaunch puts on a pod.
+//!
+//! They are the only store there is: whatever must survive a restart is under one of these.
+
+/// Label: the instance that made the pod. The watch selects by it.
+pub const LABEL_INSTANCE: &str = "podlaunch.dev/instance";
+/// Label: the task id, or its slug and hash where it does not fit a label value.
+pub const LABEL_TASK: &str = "podlaunch.dev/task";
+/// Label: the attempt, decimal.
+pub const LABEL_ATTEMPT: &str = "podlaunch.dev/attempt";
+/// Label of every pod any podlaunch made; `app.kubernetes.io/managed-by=podlaunch`.
+pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The value of [`LABEL_MANAGED_BY`].
+pub const MANAGED_BY: &str = "podlaunch";
+
+/// Annotation: version of this schema of annotations, decimal. Only [`SCHEMA`] is understood.
+pub const SCHEMA_KEY: &str = "podlaunch.dev/schema";
+/// The schema this code writes and reads.
+pub const SCHEMA: &str = "1";
+/// Annotation: the caller's task id, as it was sent.
+pub const TASK_ID: &str = "podlaunch.dev/task-id";
+/// Annotation: fingerprint of the task spec (`v1:` + sha-256 in hex).
+pub const FINGERPRINT: &str = "podlaunch.dev/fingerprint";
+/// Annotation: name of the primary container.
+pub const PRIMARY: &str = "podlaunch.dev/primary";
+/// Annotation: the timeouts and log selection, JSON ([`crate::task::policy::StoredPolicy`]).
+pub const POLICY: &str = "podlaunch.dev/policy";
+/// Annotation: W3C `traceparent` of the launch.
+pub const TRACEPARENT: &str = "podlaunch.dev/traceparent";
+/// Annotation: the recorded stop, JSON ([`crate::task::observation::Stop`]).
+pub const STOP: &str = "podlaunch.dev/stop";
+/// Annotation: the outcome, JSON ([`crate::task::outcome::Outcome`]). Once there, it is the outcome.
+pub const OUTCOME: &str = "podlaunch.dev/outcome";
+/// Finalizer: keeps the status of a pod that others delete until its outcome is recorded.
+pub const FINALIZER: &str = "podlaunch.dev/outcome";
+/// Scheduling gate of a task that waits in podlaunch's own queue.
+pub const GATE: &str = "podlaunch.dev/queue";
+/// Prefix of everything that is ours; a caller may not set labels or annotations below it.
+pub const PREFIX: &str = "podlaunch.dev/";

@@ -1,0 +1,159 @@
+//! When an outcome can be decided, and from what.
+//!
+//! A container's end is on the watch one to four seconds before the pod's terminal phase. An own
+//! exit (code < 128) that nothing else can explain is decided at once; a kill waits for the phase,
+//! since the deadline, eviction or deletion behind a 137 or 143 shows only there.
+
+use jiff::SignedDuration;
+
+use super::cause::{self, Verdict, advice};
+use super::facts::{Before, Facts, Word, disruption_target};
+use super::{ContainerSummary, Outcome, PodVersion, REASON_VERSION, Times};
+use crate::task::observation::{ContainerObservation, ContainerState, Observation, StopCause, Terminated};
+
+/// The outcome, where this version of the pod decides one. None: not yet.
+pub fn decide(o: &Observation) -> Option<Outcome> {
+    decide_after(o, Before::Unknown)
+}
+
+/// As [`decide`], by a replica that knows what came right before. It matters for one thing: a
+/// container that kubelet could not locate any more never started if it was `waiting` before.
+pub fn decide_after(o: &Observation, before: Before) -> Option<Outcome> {
+    if !(o.phase_is_terminal() || exit_says_all(o) || never_to_be_bound(o)) {
+        return None;
+    }
+    let facts = Facts::of(o, before, Word::Final);
+    Some(build(o, &facts, cause::at_end(o, &facts)))
+}
+
+/// The outcome of a pod that is gone; `o` is the version its DELETED event showed.
+pub fn decide_gone(o: &Observation) -> Outcome {
+    gone(o, Word::LastSeen)
+}
+
+/// The outcome of a pod that is gone; `o` is the last version seen, and its end was not watched.
+pub fn decide_vanished(o: &Observation) -> Outcome {
+    gone(o, Word::Stale)
+}
+
+fn gone(o: &Observation, word: Word) -> Outcome {
+    if let Some(outcome) = decide(o) {
+        return outcome;
+    }
+    let facts = Facts::of(o, Before::Unknown, word);
+    build(o, &facts, cause::vanished(o, &facts, word))
+}
+
+/// The outcome of a pod whose node was silent for the task's lost timeout.
+pub fn decide_lost(o: &Observation) -> Outcome {
+    let facts = Facts::of(o, Before::Unknown, Word::Stale);
+    build(o, &facts, cause::lost(o, &facts))
+}
+
+/// Whether the primary's own exit leaves nothing to wait for.
+fn exit_says_all(o: &Observation) -> bool {
+    let Some(end) = o.primary_terminated() else { return false };
+    let own = end.exit_code().is_some_and(|code| (0..128).contains(&code));
+    own && o.restart_policy == "Never"
+        && o.deletion.is_none()
+        && o.stop.is_none()
+        && o.reason.is_none()
+        && disruption_target(o).is_none()
+        && !deadline_may_have_fired(o, end)
+}
+
+/// kubelet compares its clock with the pod's start; both stamps are cut to whole seconds.
+fn deadline_may_have_fired(o: &Observation, end: &Terminated) -> bool {
+    let Some(deadline) = o.active_deadline_seconds else { return false };
+    let (Some(start), Some(finished)) = (o.start_time, end.finished) else { return true };
+    finished.duration_since(start) + SignedDuration::from_secs(1) >= SignedDuration::from_secs(deadline)
+}
+
+/// The API server refuses to bind a pod that is being deleted, so this one never starts. Held by
+/// a finalizer it may stay without a terminal phase for ever.
+fn never_to_be_bound(o: &Observation) -> bool {
+    o.node.is_none() && o.deletion.is_some()
+}
+
+fn build(o: &Observation, facts: &Facts<'_>, verdict: Verdict) -> Outcome {
+    let decider = o.containers.iter().find(|c| c.name == verdict.container);
+    let decider_end = match decider {
+        Some(c) if c.name == o.primary => facts.end,
+        Some(c) => terminated(c).or(c.last.as_ref()),
+        // Nobody's end decided; what a program said when it was stopped is still worth having.
+        None => facts.end.filter(|t| t.exit_code().is_some()),
+    };
+    let oom = |t: Option<&Terminated>| t.is_some_and(|t| t.reason == "OOMKilled");
+    let (kubernetes_reason, kubernetes_message) = verdict.words.clone();
+    Outcome {
+        state: verdict.state,
+        reason: verdict.reason,
+        reason_version: REASON_VERSION,
+        kubernetes_reason,
+        kubernetes_message,
+        origin: verdict.origin,
+        retry_advice: advice(&verdict, facts.started),
+        certainty: verdict.certainty,
+        exit_code: facts.exit_code(),
+        signal: facts.end.and_then(|t| t.signal).filter(|signal| *signal != 0),
+        oom_killed: oom(facts.end) || oom(decider_end),
+        timeout: verdict.timeout.or_else(|| timeout_of(o)),
+        stop: o.stop.clone(),
+        container: verdict.container,
+        containers: o.containers.iter().map(summary).collect(),
+        times: times(o, facts),
+        termination_message: decider_end.map(|t| t.message.clone()).unwrap_or_default(),
+        pod: PodVersion {
+            name: o.pod_name.clone(),
+            uid: o.uid.clone(),
+            resource_version: o.resource_version,
+            node: o.node.clone().unwrap_or_default(),
+        },
+        shortened: false,
+    }
+    .within_limits()
+}
+
+fn timeout_of(o: &Observation) -> Option<StopCause> {
+    let cause = o.stop.as_ref()?.cause;
+    (!matches!(cause, StopCause::Cancel | StopCause::Disconnected)).then_some(cause)
+}
+
+fn terminated(c: &ContainerObservation) -> Option<&Terminated> {
+    match &c.state {
+        ContainerState::Terminated(t) => Some(t),
+        _ => None,
+    }
+}
+
+fn summary(c: &ContainerObservation) -> ContainerSummary {
+    let (state, reason, exit_code, started, finished) = match &c.state {
+        ContainerState::Unset => ("unset", "", None, None, None),
+        ContainerState::Waiting { reason, .. } => ("waiting", reason.as_str(), None, None, None),
+        ContainerState::Running { started } => ("running", "", None, *started, None),
+        ContainerState::Terminated(t) => ("terminated", t.reason.as_str(), t.exit_code(), t.started, t.finished),
+    };
+    ContainerSummary {
+        name: c.name.clone(),
+        role: c.role,
+        restarts: c.restarts,
+        state: state.into(),
+        reason: reason.into(),
+        exit_code,
+        started,
+        finished,
+    }
+}
+
+fn times(o: &Observation, facts: &Facts<'_>) -> Times {
+    let running = o.primary().and_then(|c| match &c.state {
+        ContainerState::Running { started } => *started,
+        _ => None,
+    });
+    Times {
+        created: o.created,
+        scheduled: o.condition("PodScheduled").filter(|c| c.status == "True").and_then(|c| c.since),
+        started: running.or_else(|| facts.end.and_then(|t| t.started)),
+        finished: facts.end.and_then(|t| t.finished),
+    }
+}

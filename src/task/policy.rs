@@ -1,0 +1,77 @@
+//! What a launch asked for beside the pod itself: timeouts and log selection.
+//!
+//! Stored on the pod as annotation `podlaunch.dev/policy`, so that any replica, and one started
+//! later, acts the same way. Not part of the fingerprint unless said so.
+
+use serde::{Deserialize, Serialize};
+
+/// Longest timeout, seconds (365 days).
+pub const MAX_TIMEOUT_SECONDS: i64 = 365 * 24 * 3600;
+/// Timeout of an unreachable node unless asked otherwise, seconds.
+pub const DEFAULT_LOST_SECONDS: i64 = 30 * 60;
+/// Longest termination grace, seconds (1 day).
+pub const MAX_GRACE_SECONDS: i64 = 24 * 3600;
+
+/// Timeouts of a task in whole seconds; `None` is no limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timeouts {
+    /// From creation until bound to a node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<i64>,
+    /// From bound until the primary container started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<i64>,
+    /// From the primary container's start until its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution: Option<i64>,
+    /// From unreachable until LOST; unset is [`DEFAULT_LOST_SECONDS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<i64>,
+}
+
+impl Timeouts {
+    /// `activeDeadlineSeconds` that holds while podlaunch is down. It counts from the node's
+    /// acceptance of the pod, so it needs both a startup and an execution timeout; the schedule
+    /// timeout only makes it laxer.
+    pub fn backstop(&self) -> Option<i64> {
+        Some(self.schedule.unwrap_or(0) + self.startup? + self.execution?)
+    }
+}
+
+/// Which containers' logs a stream carries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LogSelection {
+    /// The primary container's.
+    #[default]
+    Primary,
+    /// Every container's, init containers and sidecars too.
+    All,
+    /// None.
+    None,
+    /// These.
+    Named(Vec<String>),
+}
+
+impl LogSelection {
+    /// Whether the logs of `container` are in it.
+    pub fn includes(&self, container: &str, primary: &str) -> bool {
+        match self {
+            LogSelection::Primary => container == primary,
+            LogSelection::All => true,
+            LogSelection::None => false,
+            LogSelection::Named(names) => names.iter().any(|n| n == container),
+        }
+    }
+}
+
+/// Annotation `podlaunch.dev/policy`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StoredPolicy {
+    /// Timeouts.
+    pub timeouts: Timeouts,
+    /// Which logs.
+    pub logs: LogSelection,
+}

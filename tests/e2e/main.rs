@@ -1,0 +1,25 @@
+//! The end-to-end suite: one suite, two backends.
+//!
+//! By default it runs against the embedded cluster, started as a process of its own; with
+//! `PODLAUNCH_E2E_KUBECONFIG=PATH` against the real cluster of that kubeconfig, and with `PODLAUNCH_E2E_AUDIT=PATH` it
+//! also reads that cluster's audit log. Servers are processes of the built binary. Every test has its own namespace,
+//! and all run in parallel; most wait rather than compute, so `--test-threads=16` is worth giving on small machines.
+//!
+//! Where to look: `harness` is what all stand on; every stream that any test reads goes through `harness::check`.
+
+mod harness;
+
+mod attach;
+mod blog_post;
+mod commands;
+mod cursors;
+mod exits;
+mod features;
+mod identity;
+mod output;
+mod pending;
+mod replicas;
+mod requests;
+mod service;
+mod stops;
+mod whole_run;

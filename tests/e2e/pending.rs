@@ -1,0 +1,137 @@
+//! Why a task is not getting on is shown while it lasts, and is the reason when a timeout ends it.
+
+use std::time::Duration;
+
+use crate::harness::cluster::waiting_reason;
+use crate::harness::spec::{Build as _, command, seconds, sh};
+use crate::harness::v1::env_var::Source;
+use crate::harness::v1::{self, Reason, RetryAdvice, TaskState, TimeoutKind};
+use crate::harness::{images, run};
+
+/// The next version of a pod that cannot pull its image comes some 10 s later: in this time means in the same one.
+const BEFORE_THE_NEXT_VERSION: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_pull_failure_is_shown_at_once_and_ends_by_the_startup_timeout() {
+    run(async |t| {
+        let spec = command(images::UNPULLABLE, &["true"]).timeouts(|timeouts| timeouts.startup = Some(seconds(7)));
+        let mut stream = t.start("unpullable", spec).await;
+        let pod = stream.seen.pod().name.clone();
+
+        let raw = t.cluster.watch_until(&pod, |pod| {
+            matches!(waiting_reason(pod), Some("ErrImagePull" | "ImagePullBackOff"))
+        });
+        let shown = stream.until("the reason was shown", |seen| seen.showed(Reason::ImagePullFailed));
+        let (mut raw, mut shown) = (std::pin::pin!(raw), std::pin::pin!(shown));
+        tokio::select! {
+            _ = &mut shown => {}
+            _ = &mut raw => {
+                let late = tokio::time::timeout(BEFORE_THE_NEXT_VERSION, shown).await;
+                assert!(late.is_ok(), "the raw watch shows it, the stream does not");
+            }
+        }
+
+        let task = stream.collect().await;
+        let change = task.state_changes().find(|change| change.reason() == Reason::ImagePullFailed);
+        let change = change.expect("it was shown");
+        assert_eq!(change.state(), TaskState::Starting);
+        assert!(matches!(change.kubernetes_reason.as_str(), "ErrImagePull" | "ImagePullBackOff"), "{change:?}");
+        assert!(change.kubernetes_message.contains("registry.invalid"), "{change:?}");
+
+        let outcome = task.assert_ended(TaskState::Failed, Reason::ImagePullFailed);
+        assert_eq!(outcome.timeout(), TimeoutKind::Startup);
+        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
+        assert_eq!(outcome.exit_code, None, "a code that Kubernetes makes up is none");
+        assert_eq!(outcome.stop.as_ref().map(v1::StopInfo::cause), Some(v1::StopCause::StartupTimeout));
+        assert_eq!(task.output(), b"");
+    });
+}
+
+#[test]
+fn a_missing_secret_key_ends_by_the_startup_timeout() {
+    run(async |t| {
+        t.cluster.create_secret("store", "other", "x").await;
+        let key = v1::KeyRef {
+            name: "store".to_owned(),
+            key: "missing".to_owned(),
+            optional: false,
+        };
+        let spec = sh("true")
+            .env_from("TOKEN", Source::SecretKey(key))
+            .timeouts(|timeouts| timeouts.startup = Some(seconds(4)));
+        let task = t.start("keyless", spec).await.collect().await;
+        let reason = Reason::CreateContainerConfigError;
+        let change = task.state_changes().find(|change| change.reason() == reason);
+        let change = change.unwrap_or_else(|| panic!("it was not shown:\n{task}"));
+        assert_eq!(change.kubernetes_reason, "CreateContainerConfigError");
+        assert!(change.kubernetes_message.contains("missing"), "{change:?}");
+        let outcome = task.assert_ended(TaskState::Failed, reason);
+        assert_eq!(outcome.timeout(), TimeoutKind::Startup);
+        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
+        assert_eq!(outcome.exit_code, None);
+    });
+}
+
+/// What was missing appears: the task goes on as if nothing had been.
+#[test]
+fn a_secret_that_appears_later() {
+    run(async |t| {
+        let key = v1::KeyRef {
+            name: "late".to_owned(),
+            key: "token".to_owned(),
+            optional: false,
+        };
+        let mut stream = t.start("patient", sh(r#"echo "$TOKEN""#).env_from("TOKEN", Source::SecretKey(key))).await;
+        stream
+            .until("it waits for the secret", |seen| seen.showed(Reason::CreateContainerConfigError))
+            .await;
+        t.cluster.create_secret("late", "token", "here").await;
+        stream.collect().await.assert_succeeded(b"here\n");
+    });
+}
+
+#[test]
+fn an_unschedulable_task_ends_by_the_schedule_timeout() {
+    run(async |t| {
+        let spec = sh("true").nowhere().timeouts(|timeouts| timeouts.schedule = Some(seconds(2)));
+        let task = t.start("nowhere", spec).await.collect().await;
+        let change = task.state_changes().find(|change| change.reason() == Reason::Unschedulable);
+        let change = change.unwrap_or_else(|| panic!("it was not shown:\n{task}"));
+        assert_eq!(change.state(), TaskState::Pending);
+        assert_eq!(change.kubernetes_reason, "Unschedulable");
+        let outcome = task.assert_ended(TaskState::Failed, Reason::Unschedulable);
+        assert_eq!(outcome.timeout(), TimeoutKind::Schedule);
+        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
+        assert_eq!(outcome.node_name, "");
+        assert_eq!(outcome.exit_code, None);
+    });
+}
+
+/// Where a pod is not bound, a gate of somebody else's holds it too.
+#[test]
+fn a_gated_task_waits_and_can_be_cancelled() {
+    run(async |t| {
+        let mut spec = sh("true");
+        spec.manifest = "{containers: [{name: main}], schedulingGates: [{name: example.org/hold}]}".to_owned();
+        let mut stream = t.start("gated", spec).await;
+        stream.until("the gate is shown", |seen| seen.showed(Reason::Gated)).await;
+        assert_eq!(stream.seen.state(), TaskState::Pending);
+        t.cancel(stream.seen.key(), "").await.expect("it can be cancelled");
+        let task = stream.collect().await;
+        let outcome = task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
+        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
+    });
+}
+
+/// Kubernetes' own remarks come along.
+#[test]
+fn notices_tell_what_kubernetes_says() {
+    run(async |t| {
+        let spec = command(images::UNPULLABLE, &["true"]).timeouts(|timeouts| timeouts.startup = Some(seconds(5)));
+        let task = t.start("noticed", spec).await.collect().await;
+        let failed = task.notices().find(|notice| notice.reason == "Failed");
+        let failed = failed.unwrap_or_else(|| panic!("no notice of the failed pull:\n{task}"));
+        assert_eq!(failed.kind(), v1::NoticeKind::KubernetesEvent);
+        assert_eq!(failed.severity(), v1::NoticeSeverity::Warning);
+    });
+}
