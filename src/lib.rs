@@ -11,12 +11,12 @@
 //! main ─▶ app: joins them
 //! ```
 
-pub mod api;
+mod api;
 pub mod app;
-pub mod cli;
+mod cli;
 pub mod cluster;
 pub mod executor;
-pub mod local;
+mod local;
 pub mod logs;
 pub mod pod;
 pub mod proto;

@@ -131,7 +131,8 @@ pub fn launch(
             TaskSpec::default()
         }
     };
-    let key = TaskKey { cluster: String::new(), namespace: key.namespace, task_id: key.task_id, attempt: exact(key.attempt) };
+    let key =
+        TaskKey { cluster: String::new(), namespace: key.namespace, task_id: key.task_id, attempt: exact(key.attempt) };
     let mode = if request.validate_only { LaunchMode::Validate } else { LaunchMode::Run };
     let traceparent = trace.map(|trace| trace.as_str().to_owned());
     checks.settle(LaunchCall { launch: Launch { key, spec, traceparent }, mode })
@@ -153,7 +154,8 @@ fn check_size(checks: &mut Checks, has: usize) {
 
 fn check_features(checks: &mut Checks, required: &[String]) {
     if required.len() > MAX_REQUIRED_FEATURES {
-        checks.wrong("required_features", format!("has {}; at most {MAX_REQUIRED_FEATURES} are allowed", required.len()));
+        checks
+            .wrong("required_features", format!("has {}; at most {MAX_REQUIRED_FEATURES} are allowed", required.len()));
     }
     for (i, name) in required.iter().enumerate().take(MAX_REQUIRED_FEATURES) {
         let field = format!("required_features[{i}]");

@@ -34,7 +34,15 @@ pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
     let logs = spec.logs.map_or(LogSelection::default(), |logs| log_selection(checks, "spec.logs", logs));
     let restart_policy = spec.pod.as_ref().and_then(restart_policy);
     let short = decode_pod::short_form(checks, spec.container, spec.pod);
-    TaskSpec { manifest, short, primary: set(spec.primary_container), timeouts, termination_grace_seconds, restart_policy, logs }
+    TaskSpec {
+        manifest,
+        short,
+        primary: set(spec.primary_container),
+        timeouts,
+        termination_grace_seconds,
+        restart_policy,
+        logs,
+    }
 }
 
 fn check_later(checks: &mut Checks, spec: &v1::TaskSpec) {

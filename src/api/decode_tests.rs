@@ -62,14 +62,10 @@ fn wrong_fields(refusal: Refusal) -> Vec<String> {
     }
 }
 
-#[test]
-fn every_wrong_field_is_named() {
-    use v1::env_var::Source as Env;
-    use v1::volume::Source as Vol;
-    let env = |source: Env| {
-        change(move |r| container(r).env.push(v1::EnvVar { name: "A".into(), source: Some(source.clone()) }))
-    };
-    let table: Vec<(&str, Change)> = vec![
+type Case = (&'static str, Change);
+
+fn wrong_parts() -> Vec<Case> {
+    vec![
         ("key", change(|r| r.key = None)),
         ("key.task_id", change(|r| r.key.as_mut().unwrap().task_id = "a b".into())),
         ("key.task_id", change(|r| r.key.as_mut().unwrap().task_id.clear())),
@@ -87,56 +83,117 @@ fn every_wrong_field_is_named() {
         ("spec.timeouts.termination_grace", change(|r| timeouts(r, |t| t.termination_grace = seconds(0)))),
         ("spec.timeouts.lost", change(|r| timeouts(r, |t| t.lost = seconds(59)))),
         ("spec.logs.containers", change(|r| spec(r).logs = Some(v1::LogSelection { mode: 4, containers: vec![] }))),
-        ("spec.logs.containers", change(|r| spec(r).logs = Some(v1::LogSelection { mode: 2, containers: vec!["a".into()] }))),
-        ("spec.logs.containers[0]", change(|r| spec(r).logs = Some(v1::LogSelection { mode: 0, containers: vec![String::new()] }))),
-        ("disconnect_policy.cancel_after", change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 1, cancel_after: seconds(60) }))),
+        (
+            "spec.logs.containers",
+            change(|r| spec(r).logs = Some(v1::LogSelection { mode: 2, containers: vec!["a".into()] })),
+        ),
+        (
+            "spec.logs.containers[0]",
+            change(|r| spec(r).logs = Some(v1::LogSelection { mode: 0, containers: vec![String::new()] })),
+        ),
+        (
+            "disconnect_policy.cancel_after",
+            change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 1, cancel_after: seconds(60) })),
+        ),
         ("wait_for_quota", change(|r| r.wait_for_quota = seconds(61))),
         ("wait_for_quota", change(|r| r.wait_for_quota = seconds(-1))),
         ("required_features", change(|r| r.required_features = vec!["launch".into(); 33])),
+    ]
+}
+
+fn wrong_containers() -> Vec<Case> {
+    use v1::env_var::Source as Env;
+    let env = |source: Env| {
+        change(move |r| container(r).env.push(v1::EnvVar { name: "A".into(), source: Some(source.clone()) }))
+    };
+    vec![
         ("spec.container.env[0].name", change(|r| container(r).env.push(v1::EnvVar::default()))),
-        ("spec.container.env[0].secret_key.key", env(Env::SecretKey(v1::KeyRef { name: "s".into(), ..Default::default() }))),
-        ("spec.container.env[0].config_map_key.name", env(Env::ConfigMapKey(v1::KeyRef { key: "k".into(), ..Default::default() }))),
+        (
+            "spec.container.env[0].secret_key.key",
+            env(Env::SecretKey(v1::KeyRef { name: "s".into(), ..Default::default() })),
+        ),
+        (
+            "spec.container.env[0].config_map_key.name",
+            env(Env::ConfigMapKey(v1::KeyRef { key: "k".into(), ..Default::default() })),
+        ),
         ("spec.container.env[0].field_path", env(Env::FieldPath(String::new()))),
         ("spec.container.env[0].resource_field.resource", env(Env::ResourceField(v1::ResourceFieldRef::default()))),
         ("spec.container.env_from[0]", change(|r| container(r).env_from.push(v1::EnvFromSource::default()))),
-        ("spec.container.env_from[0].secret", change(|r| {
-            let source = Some(v1::env_from_source::Source::Secret(String::new()));
-            container(r).env_from.push(v1::EnvFromSource { source, ..Default::default() });
-        })),
-        ("spec.container.volume_mounts[0].name", change(|r| {
-            container(r).volume_mounts.push(v1::VolumeMount { mount_path: "/a".into(), ..Default::default() });
-        })),
-        ("spec.container.volume_mounts[0].mount_path", change(|r| {
-            container(r).volume_mounts.push(v1::VolumeMount { name: "v".into(), ..Default::default() });
-        })),
+        (
+            "spec.container.env_from[0].secret",
+            change(|r| {
+                let source = Some(v1::env_from_source::Source::Secret(String::new()));
+                container(r).env_from.push(v1::EnvFromSource { source, ..Default::default() });
+            }),
+        ),
+        (
+            "spec.container.volume_mounts[0].name",
+            change(|r| {
+                container(r).volume_mounts.push(v1::VolumeMount { mount_path: "/a".into(), ..Default::default() });
+            }),
+        ),
+        (
+            "spec.container.volume_mounts[0].mount_path",
+            change(|r| {
+                container(r).volume_mounts.push(v1::VolumeMount { name: "v".into(), ..Default::default() });
+            }),
+        ),
+    ]
+}
+
+fn wrong_pods() -> Vec<Case> {
+    use v1::volume::Source as Vol;
+    vec![
         ("spec.pod.init_containers[0].name", change(|r| pod(r).init_containers.push(v1::ContainerSpec::default()))),
-        ("spec.pod.init_containers[0].env[0].name", change(|r| {
-            let env = vec![v1::EnvVar::default()];
-            pod(r).init_containers.push(v1::ContainerSpec { name: "i".into(), env, ..Default::default() });
-        })),
-        ("spec.pod.tolerations[0].toleration_period", change(|r| {
-            pod(r).tolerations.push(v1::Toleration { toleration_period: seconds(-1), ..Default::default() });
-        })),
+        (
+            "spec.pod.init_containers[0].env[0].name",
+            change(|r| {
+                let env = vec![v1::EnvVar::default()];
+                pod(r).init_containers.push(v1::ContainerSpec { name: "i".into(), env, ..Default::default() });
+            }),
+        ),
+        (
+            "spec.pod.tolerations[0].toleration_period",
+            change(|r| {
+                pod(r).tolerations.push(v1::Toleration { toleration_period: seconds(-1), ..Default::default() });
+            }),
+        ),
         ("spec.pod.image_pull_secrets[0]", change(|r| pod(r).image_pull_secrets.push(String::new()))),
         ("spec.pod.volumes[0]", change(|r| volume(r, None))),
-        ("spec.pod.volumes[0].name", change(|r| {
-            volume(r, Some(Vol::Secret(files())));
-            pod(r).volumes[0].name.clear();
-        })),
+        (
+            "spec.pod.volumes[0].name",
+            change(|r| {
+                volume(r, Some(Vol::Secret(files())));
+                pod(r).volumes[0].name.clear();
+            }),
+        ),
         ("spec.pod.volumes[0].secret.name", change(|r| volume(r, Some(Vol::Secret(v1::ObjectFiles::default()))))),
-        ("spec.pod.volumes[0].config_map.default_mode", change(|r| {
-            volume(r, Some(Vol::ConfigMap(v1::ObjectFiles { default_mode: Some(512), ..files() })));
-        })),
-        ("spec.pod.volumes[0].secret.items[0].path", change(|r| {
-            let items = vec![v1::KeyToPath { key: "k".into(), path: "../x".into(), mode: None }];
-            volume(r, Some(Vol::Secret(v1::ObjectFiles { items, ..files() })));
-        })),
-        ("spec.pod.volumes[0].secret.items[0].key", change(|r| {
-            let items = vec![v1::KeyToPath { key: String::new(), path: "x".into(), mode: None }];
-            volume(r, Some(Vol::Secret(v1::ObjectFiles { items, ..files() })));
-        })),
-    ];
-    for (field, change) in &table {
+        (
+            "spec.pod.volumes[0].config_map.default_mode",
+            change(|r| {
+                volume(r, Some(Vol::ConfigMap(v1::ObjectFiles { default_mode: Some(512), ..files() })));
+            }),
+        ),
+        (
+            "spec.pod.volumes[0].secret.items[0].path",
+            change(|r| {
+                let items = vec![v1::KeyToPath { key: "k".into(), path: "../x".into(), mode: None }];
+                volume(r, Some(Vol::Secret(v1::ObjectFiles { items, ..files() })));
+            }),
+        ),
+        (
+            "spec.pod.volumes[0].secret.items[0].key",
+            change(|r| {
+                let items = vec![v1::KeyToPath { key: String::new(), path: "x".into(), mode: None }];
+                volume(r, Some(Vol::Secret(v1::ObjectFiles { items, ..files() })));
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn every_wrong_field_is_named() {
+    for (field, change) in wrong_parts().iter().chain(&wrong_containers()).chain(&wrong_pods()) {
         assert_eq!(wrong_fields(refused(change)), [*field]);
     }
 }
@@ -149,47 +206,74 @@ fn all_that_is_wrong_comes_at_once() {
         timeouts(r, |t| t.startup = seconds(0));
     });
     let fields = wrong_fields(refused(&all));
-    assert_eq!(fields, ["key.namespace", "key.task_id", "key.attempt", "spec.container.image", "spec.timeouts.startup"]);
+    assert_eq!(
+        fields,
+        ["key.namespace", "key.task_id", "key.attempt", "spec.container.image", "spec.timeouts.startup"]
+    );
 }
 
-#[test]
-fn parts_of_later_versions_name_field_and_feature() {
-    use v1::volume::Source as Vol;
-    let table: Vec<(&str, &str, Change)> = vec![
+/// Field and feature.
+type Later = (&'static str, &'static str, Change);
+
+fn later_parts() -> Vec<Later> {
+    vec![
         ("if_previous_active", "previous_attempts", change(|r| r.if_previous_active = 2)),
         ("if_previous_active", "previous_attempts", change(|r| r.if_previous_active = 3)),
-        ("disconnect_policy.mode", "disconnect_policy", change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 2, cancel_after: seconds(60) }))),
+        (
+            "disconnect_policy.mode",
+            "disconnect_policy",
+            change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 2, cancel_after: seconds(60) })),
+        ),
         ("wait_for_quota", "wait_for_quota", change(|r| r.wait_for_quota = Some(Duration { seconds: 0, nanos: 1 }))),
         ("required_features[1]", "archive", change(|r| r.required_features = vec!["launch".into(), "archive".into()])),
         ("spec.template", "templates", change(|r| spec(r).template = "x".into())),
         ("spec.result", "task_results", change(|r| spec(r).result = Some(v1::ResultSource::default()))),
         ("spec.retention", "retention", change(|r| spec(r).retention = Some(v1::RetentionPolicy::default()))),
-        ("spec.timeouts.pending_graces", "pending_grace", change(|r| timeouts(r, |t| t.pending_graces.push(v1::PendingGrace::default())))),
-        ("spec.container.ports", "short_form_extended", change(|r| container(r).ports.push(v1::ContainerPort::default()))),
-        ("spec.container.security_context", "short_form_extended", change(|r| container(r).security_context = "{}".into())),
-        ("spec.pod.sidecars", "short_form_extended", change(|r| pod(r).sidecars.push(v1::ContainerSpec::default()))),
-        ("spec.pod.automount_service_account_token", "short_form_extended", change(|r| pod(r).automount_service_account_token = Some(false))),
-        ("spec.pod.affinity", "short_form_extended", change(|r| pod(r).affinity = "{}".into())),
-        ("spec.pod.topology_spread_constraints", "short_form_extended", change(|r| pod(r).topology_spread_constraints = "[]".into())),
-        ("spec.pod.security_context", "short_form_extended", change(|r| pod(r).security_context = "{}".into())),
-        ("spec.pod.runtime_class_name", "short_form_extended", change(|r| pod(r).runtime_class_name = "x".into())),
-        ("spec.pod.scheduler_name", "short_form_extended", change(|r| pod(r).scheduler_name = "x".into())),
-        ("spec.pod.hostname", "short_form_extended", change(|r| pod(r).hostname = "x".into())),
-        ("spec.pod.subdomain", "short_form_extended", change(|r| pod(r).subdomain = "x".into())),
-        ("spec.pod.dns_policy", "short_form_extended", change(|r| pod(r).dns_policy = "None".into())),
-        ("spec.pod.dns_config", "short_form_extended", change(|r| pod(r).dns_config = "{}".into())),
-        ("spec.pod.host_aliases", "short_form_extended", change(|r| pod(r).host_aliases.push(v1::HostAlias::default()))),
-        ("spec.pod.host_network", "short_form_extended", change(|r| pod(r).host_network = Some(false))),
-        ("spec.pod.volumes[0].persistent_volume_claim", "short_form_extended", change(|r| volume(r, Some(Vol::PersistentVolumeClaim(Default::default()))))),
-        ("spec.pod.volumes[0].host_path", "short_form_extended", change(|r| volume(r, Some(Vol::HostPath(Default::default()))))),
-        ("spec.pod.volumes[0].projected", "short_form_extended", change(|r| volume(r, Some(Vol::Projected(Default::default()))))),
-        ("spec.pod.volumes[0].downward_api", "short_form_extended", change(|r| volume(r, Some(Vol::DownwardApi(Default::default()))))),
-    ];
-    for (field, name, change) in &table {
-        match refused(change) {
+        (
+            "spec.timeouts.pending_graces",
+            "pending_grace",
+            change(|r| timeouts(r, |t| t.pending_graces.push(v1::PendingGrace::default()))),
+        ),
+    ]
+}
+
+/// All of `short_form_extended`.
+fn extended() -> Vec<Case> {
+    use v1::volume::Source as Vol;
+    vec![
+        ("spec.container.ports", change(|r| container(r).ports.push(v1::ContainerPort::default()))),
+        ("spec.container.security_context", change(|r| container(r).security_context = "{}".into())),
+        ("spec.pod.sidecars", change(|r| pod(r).sidecars.push(v1::ContainerSpec::default()))),
+        ("spec.pod.automount_service_account_token", change(|r| pod(r).automount_service_account_token = Some(false))),
+        ("spec.pod.affinity", change(|r| pod(r).affinity = "{}".into())),
+        ("spec.pod.topology_spread_constraints", change(|r| pod(r).topology_spread_constraints = "[]".into())),
+        ("spec.pod.security_context", change(|r| pod(r).security_context = "{}".into())),
+        ("spec.pod.runtime_class_name", change(|r| pod(r).runtime_class_name = "x".into())),
+        ("spec.pod.scheduler_name", change(|r| pod(r).scheduler_name = "x".into())),
+        ("spec.pod.hostname", change(|r| pod(r).hostname = "x".into())),
+        ("spec.pod.subdomain", change(|r| pod(r).subdomain = "x".into())),
+        ("spec.pod.dns_policy", change(|r| pod(r).dns_policy = "None".into())),
+        ("spec.pod.dns_config", change(|r| pod(r).dns_config = "{}".into())),
+        ("spec.pod.host_aliases", change(|r| pod(r).host_aliases.push(v1::HostAlias::default()))),
+        ("spec.pod.host_network", change(|r| pod(r).host_network = Some(false))),
+        (
+            "spec.pod.volumes[0].persistent_volume_claim",
+            change(|r| volume(r, Some(Vol::PersistentVolumeClaim(Default::default())))),
+        ),
+        ("spec.pod.volumes[0].host_path", change(|r| volume(r, Some(Vol::HostPath(Default::default()))))),
+        ("spec.pod.volumes[0].projected", change(|r| volume(r, Some(Vol::Projected(Default::default()))))),
+        ("spec.pod.volumes[0].downward_api", change(|r| volume(r, Some(Vol::DownwardApi(Default::default()))))),
+    ]
+}
+
+#[test]
+fn parts_of_later_versions_name_field_and_feature() {
+    let extended = extended().into_iter().map(|(field, change)| (field, "short_form_extended", change));
+    for (field, name, change) in later_parts().into_iter().chain(extended) {
+        match refused(&change) {
             Refusal::FeatureUnavailable(asked) => {
                 assert_eq!(asked.len(), 1, "{field}");
-                assert_eq!((asked[0].field.as_str(), asked[0].feature.as_str()), (*field, *name));
+                assert_eq!((asked[0].field.as_str(), asked[0].feature.as_str()), (field, name));
             }
             other => panic!("{field}: {other:?}"),
         }
@@ -205,7 +289,10 @@ fn parts_of_later_versions_name_field_and_feature() {
 #[test]
 fn sizes_and_clusters_have_errors_of_their_own() {
     let manifest = change(|r| spec(r).manifest = format!("# {}\nspec: {{}}", "x".repeat(512 * 1024)));
-    assert!(matches!(refused(&manifest), Refusal::TooLarge(TooLarge { field: "spec.manifest", limit: "max_manifest_bytes", .. })));
+    assert!(matches!(
+        refused(&manifest),
+        Refusal::TooLarge(TooLarge { field: "spec.manifest", limit: "max_manifest_bytes", .. })
+    ));
     let args = change(|r| container(r).args = vec!["x".repeat(1 << 20)]);
     assert!(matches!(refused(&args), Refusal::TooLarge(TooLarge { field: "", limit: "max_request_bytes", .. })));
     let cluster = change(|r| r.key.as_mut().unwrap().cluster = "other".into());
@@ -218,7 +305,7 @@ fn a_launch_with_all_there_is() {
     let mut request = base();
     request.key = Some(v1::TaskKey { cluster: "main".into(), attempt: 3, ..task_key() });
     request.required_features = vec!["launch".into(), "manifest".into()];
-    spec(&mut request).manifest = "spec: {nodeName: n}".into();
+    spec(&mut request).manifest = "spec: {nodeName: node-1}".into();
     spec(&mut request).primary_container = "main".into();
     spec(&mut request).logs = Some(v1::LogSelection { mode: 0, containers: vec!["main".into()] });
     timeouts(&mut request, |t| {
@@ -236,7 +323,10 @@ fn a_launch_with_all_there_is() {
     container(&mut request).env_from = vec![v1::EnvFromSource { prefix: "P_".into(), source, optional: false }];
     pod(&mut request).restart_policy = 2;
     pod(&mut request).labels.insert("team".into(), "ml".into());
-    volume(&mut request, Some(v1::volume::Source::EmptyDir(v1::EmptyDirVolume { medium: "Memory".into(), ..Default::default() })));
+    volume(
+        &mut request,
+        Some(v1::volume::Source::EmptyDir(v1::EmptyDirVolume { medium: "Memory".into(), ..Default::default() })),
+    );
     let trace = Traceparent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
 
     let call = launch(request, DEFAULTS, Some(&trace)).unwrap();
@@ -244,10 +334,13 @@ fn a_launch_with_all_there_is() {
     assert_eq!(call.launch.key, TaskKey::new("", "jobs", "t", 3).unwrap());
     assert_eq!(call.launch.traceparent.as_deref(), Some(trace.as_str()));
     let spec = call.launch.spec;
-    assert_eq!(spec.manifest.unwrap().template()["spec"]["nodeName"], "n");
+    assert_eq!(spec.manifest.unwrap().template()["spec"]["nodeName"], "node-1");
     assert_eq!(spec.primary.as_deref(), Some("main"));
     assert_eq!(spec.logs, LogSelection::Named(vec!["main".into()]));
-    assert_eq!((spec.timeouts.startup, spec.timeouts.schedule, spec.termination_grace_seconds), (Some(2), None, Some(5)));
+    assert_eq!(
+        (spec.timeouts.startup, spec.timeouts.schedule, spec.termination_grace_seconds),
+        (Some(2), None, Some(5))
+    );
     assert_eq!(spec.restart_policy, Some(RestartPolicy::OnFailure));
     let short = spec.short;
     assert_eq!((short.container_name, short.image.as_deref()), (None, Some("busybox")));
@@ -258,7 +351,9 @@ fn a_launch_with_all_there_is() {
     assert_eq!(short.env_from[0].source, EnvFromSource::ConfigMap("m".into()));
     assert_eq!(short.env_from[0].prefix.as_deref(), Some("P_"));
     assert_eq!(short.labels["team"], "ml");
-    assert!(matches!(&short.volumes[0].source, VolumeSource::EmptyDir { medium: Some(m), size_limit: None } if m == "Memory"));
+    assert!(
+        matches!(&short.volumes[0].source, VolumeSource::EmptyDir { medium: Some(m), size_limit: None } if m == "Memory")
+    );
 }
 
 #[test]
@@ -304,10 +399,17 @@ fn attach_starts_and_ends() {
     }
     let until = v1::AttachTaskRequest { until: 2, key: Some(task_key()), ..attach_base() };
     let call = attach(until, DEFAULTS).unwrap();
-    assert_eq!((call.until, call.key.attempt, call.key.namespace.as_str()), (Until::Available, Attempt::Exactly(1), "jobs"));
+    assert_eq!(
+        (call.until, call.key.attempt, call.key.namespace.as_str()),
+        (Until::Available, Attempt::Exactly(1), "jobs")
+    );
     for (field, name, request) in [
         ("tail_lines", "attach_tail", v1::AttachTaskRequest { start_at: Some(Asked::TailLines(0)), ..attach_base() }),
-        ("since_time", "attach_tail", v1::AttachTaskRequest { start_at: Some(Asked::SinceTime(Default::default())), ..attach_base() }),
+        (
+            "since_time",
+            "attach_tail",
+            v1::AttachTaskRequest { start_at: Some(Asked::SinceTime(Default::default())), ..attach_base() },
+        ),
         ("consumer", "acknowledge_events", v1::AttachTaskRequest { consumer: "c".into(), ..attach_base() }),
     ] {
         match attach(request, DEFAULTS).unwrap_err() {
@@ -329,7 +431,11 @@ fn filters() {
     let states = read(v1::EventFilter { kinds: vec![1], containers: vec!["c".into()], logs: None }).unwrap();
     assert_eq!((states.states, states.containers, states.notices), (Show::Yes, Show::No, Show::No));
     assert_eq!((states.logs, states.only), (Some(LogSelection::None), vec!["c".to_owned()]));
-    let logs = read(v1::EventFilter { kinds: vec![3, 4], logs: Some(v1::LogSelection { mode: 2, containers: vec![] }), ..Default::default() });
+    let logs = read(v1::EventFilter {
+        kinds: vec![3, 4],
+        logs: Some(v1::LogSelection { mode: 2, containers: vec![] }),
+        ..Default::default()
+    });
     let logs = logs.unwrap();
     assert_eq!((logs.states, logs.notices, logs.logs), (Show::No, Show::Yes, Some(LogSelection::All)));
     for kind in [0, 77] {
@@ -341,7 +447,8 @@ fn filters() {
 #[test]
 fn cancels() {
     let base = || v1::CancelTaskRequest { key: Some(task_key()), ..Default::default() };
-    let call = cancel(v1::CancelTaskRequest { grace: seconds(3600), reason: "why".into(), ..base() }, DEFAULTS).unwrap();
+    let call =
+        cancel(v1::CancelTaskRequest { grace: seconds(3600), reason: "why".into(), ..base() }, DEFAULTS).unwrap();
     assert_eq!((call.grace_seconds, call.reason.as_str()), (Some(3600), "why"));
     assert_eq!(cancel(v1::CancelTaskRequest { grace: seconds(0), ..base() }, DEFAULTS).unwrap().grace_seconds, Some(0));
     assert_eq!(cancel(base(), DEFAULTS).unwrap().grace_seconds, None);

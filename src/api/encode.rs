@@ -196,9 +196,7 @@ fn container(seen: &ContainerObservation) -> v1::ContainerStatus {
         ContainerState::Unset => None,
         ContainerState::Waiting { reason, message } => Some(Out::Waiting(waiting(reason, message))),
         ContainerState::Running { started } => Some(Out::Running(running(*started))),
-        ContainerState::Terminated(end) => {
-            Some(Out::Terminated(terminated(end, seen.container_id.as_deref())))
-        }
+        ContainerState::Terminated(end) => Some(Out::Terminated(terminated(end, seen.container_id.as_deref()))),
     };
     v1::ContainerStatus {
         name: seen.name.clone(),

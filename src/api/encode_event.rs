@@ -13,9 +13,9 @@ use super::time::timestamp;
 use crate::executor::{StreamBody, StreamEvent};
 use crate::proto::v1;
 use crate::proto::v1::event::Body;
+use crate::task::TaskKey;
 use crate::task::event::{ContainerChange, ContainerPhase, Notice, Severity, StateChange, TaskEventBody};
 use crate::task::outcome::MAX_WORD;
-use crate::task::TaskKey;
 
 /// Longest message of Kubernetes, bytes.
 const MAX_MESSAGE: usize = 4096;
@@ -49,9 +49,7 @@ fn body(body: StreamBody) -> Body {
                 delivery: Some(v1::Delivery::default()),
             })),
         },
-        StreamBody::Chunk { container, restart, chunk } => {
-            Body::LogChunk(encode_log::chunk(container, restart, chunk))
-        }
+        StreamBody::Chunk { container, restart, chunk } => Body::LogChunk(encode_log::chunk(container, restart, chunk)),
         StreamBody::Gap { container, restart, gap } => Body::LogGap(encode_log::gap(container, restart, &gap)),
         StreamBody::LogEnd(end) => Body::LogEnd(v1::LogEnd {
             container: end.container.clone(),

@@ -54,10 +54,8 @@ pub(super) fn delivery(containers: &[ContainerDelivery]) -> v1::Delivery {
 /// nothing is known.
 pub(super) fn container_delivery(end: &ContainerDelivery) -> v1::ContainerDelivery {
     let known = end.delivery.as_ref();
-    let (verdict, cause) = known.map_or(
-        (v1::DeliveryVerdict::Unverified, v1::LogLossCause::Unknown),
-        |delivery| verdict(&delivery.verdict),
-    );
+    let (verdict, cause) = known
+        .map_or((v1::DeliveryVerdict::Unverified, v1::LogLossCause::Unknown), |delivery| verdict(&delivery.verdict));
     let count = |read: fn(&Delivery) -> u64| known.map_or(0, read);
     v1::ContainerDelivery {
         container: end.container.clone(),

@@ -5,7 +5,9 @@ use super::encode::{clip, reason, role, running, state, stop, waiting};
 use super::time::timestamp;
 use crate::proto::v1;
 use crate::task::observation::{StopCause, StoredOutcome};
-use crate::task::outcome::{Certainty, ContainerSummary, MAX_KUBERNETES_MESSAGE, MAX_MESSAGE, MAX_WORD, Origin, RetryAdvice, Times};
+use crate::task::outcome::{
+    Certainty, ContainerSummary, MAX_KUBERNETES_MESSAGE, MAX_MESSAGE, MAX_WORD, Origin, RetryAdvice, Times,
+};
 
 /// The outcome as callers get it.
 pub(super) fn outcome(stored: &StoredOutcome) -> v1::Outcome {

@@ -120,7 +120,8 @@ impl Fault {
                     details.set_bad_request(violations(&fields, &clean));
                 }
                 Extra::Resource(resource) => {
-                    let (name, problem) = (clean(&resource.name, MAX_DESCRIPTION), clean(&resource.problem, MAX_DESCRIPTION));
+                    let (name, problem) =
+                        (clean(&resource.name, MAX_DESCRIPTION), clean(&resource.problem, MAX_DESCRIPTION));
                     details.set_resource_info(resource.kind, name, "", problem);
                 }
                 Extra::Quota(subject) => {

@@ -32,23 +32,53 @@ fn table() -> Vec<(ExecError, Code, &'static str, Option<u64>)> {
         (TaskKey::new("", "n", "", 1).unwrap_err().into(), Code::InvalidArgument, "INVALID_REQUEST", None),
         (ExecError::SpecRejected { message: s("no"), fields: field() }, Code::InvalidArgument, "SPEC_REJECTED", None),
         (ExecError::TooLarge { message: s("big") }, Code::InvalidArgument, "REQUEST_TOO_LARGE", None),
-        (ExecError::SpecMismatch { key: s("n/t#2"), existing: s("v1:a"), requested: s("v1:b") }, Code::AlreadyExists, "TASK_SPEC_MISMATCH", None),
+        (
+            ExecError::SpecMismatch { key: s("n/t#2"), existing: s("v1:a"), requested: s("v1:b") },
+            Code::AlreadyExists,
+            "TASK_SPEC_MISMATCH",
+            None,
+        ),
         (ExecError::OtherInstance { pod: s("n/p"), why: s("label") }, Code::AlreadyExists, "OTHER_INSTANCE", None),
         (ExecError::PodTerminating { pod: s("n/p") }, Code::FailedPrecondition, "POD_TERMINATING", Some(2)),
         (ExecError::TaskUnknown { key: s("n/t#2") }, Code::NotFound, "TASK_UNKNOWN", None),
         (ExecError::ClusterUnknown { cluster: s("x") }, Code::InvalidArgument, "CLUSTER_UNKNOWN", None),
-        (ExecError::NamespaceMissing { namespace: s("n"), message: s("no") }, Code::FailedPrecondition, "NAMESPACE_NOT_FOUND", None),
+        (
+            ExecError::NamespaceMissing { namespace: s("n"), message: s("no") },
+            Code::FailedPrecondition,
+            "NAMESPACE_NOT_FOUND",
+            None,
+        ),
         (ExecError::Forbidden(Denial::Quota(s("exceeded quota"))), Code::ResourceExhausted, "QUOTA_EXCEEDED", Some(10)),
-        (ExecError::Forbidden(Denial::ServiceAccount(s("x"))), Code::FailedPrecondition, "SERVICE_ACCOUNT_NOT_FOUND", Some(2)),
-        (ExecError::Forbidden(Denial::NamespaceTerminating(s("x"))), Code::FailedPrecondition, "NAMESPACE_TERMINATING", None),
+        (
+            ExecError::Forbidden(Denial::ServiceAccount(s("x"))),
+            Code::FailedPrecondition,
+            "SERVICE_ACCOUNT_NOT_FOUND",
+            Some(2),
+        ),
+        (
+            ExecError::Forbidden(Denial::NamespaceTerminating(s("x"))),
+            Code::FailedPrecondition,
+            "NAMESPACE_TERMINATING",
+            None,
+        ),
         (ExecError::Forbidden(Denial::Admission(s("x"))), Code::FailedPrecondition, "ADMISSION_DENIED", None),
         (ExecError::Forbidden(Denial::Rbac(s("x"))), Code::PermissionDenied, "FORBIDDEN_BY_CLUSTER", None),
-        (ExecError::RateLimited { after: Duration::from_secs(7), message: s("slow") }, Code::ResourceExhausted, "RATE_LIMITED", Some(7)),
+        (
+            ExecError::RateLimited { after: Duration::from_secs(7), message: s("slow") },
+            Code::ResourceExhausted,
+            "RATE_LIMITED",
+            Some(7),
+        ),
         (ExecError::LaunchUnknown(None), Code::Unavailable, "LAUNCH_UNKNOWN", Some(1)),
         (ExecError::LaunchUnknown(Some(failure())), Code::Unavailable, "LAUNCH_UNKNOWN", Some(1)),
         (ExecError::ClusterUnavailable(ApiFailure::Timeout), Code::Unavailable, "CLUSTER_UNAVAILABLE", Some(1)),
         (ExecError::ClusterUnavailable(failure()), Code::Unavailable, "CLUSTER_UNAVAILABLE", Some(1)),
-        (ExecError::ClusterUnavailable(ApiFailure::Throttled { after: Duration::from_secs(9), message: s("x") }), Code::ResourceExhausted, "RATE_LIMITED", Some(9)),
+        (
+            ExecError::ClusterUnavailable(ApiFailure::Throttled { after: Duration::from_secs(9), message: s("x") }),
+            Code::ResourceExhausted,
+            "RATE_LIMITED",
+            Some(9),
+        ),
         (refused(403), Code::PermissionDenied, "FORBIDDEN_BY_CLUSTER", None),
         (refused(409), Code::Aborted, "CONFLICT", None),
         (refused(422), Code::Internal, "INTERNAL", None),
@@ -74,7 +104,9 @@ fn every_error_has_code_reason_and_retry_as_the_contract_says() {
         assert!(ErrorReason::from_str_name(&format!("ERROR_REASON_{reason}")).is_some(), "{reason}");
         let after = details.retry_info().and_then(|retry| retry.retry_delay).map(|delay| delay.as_secs());
         assert_eq!(after, retry, "{error:?}");
-        for (name, value) in [("cluster", "main"), ("namespace", "n"), ("task_id", "t"), ("attempt", "2"), ("pod_name", "t-x")] {
+        for (name, value) in
+            [("cluster", "main"), ("namespace", "n"), ("task_id", "t"), ("attempt", "2"), ("pod_name", "t-x")]
+        {
             assert_eq!(info.metadata.get(name).map(String::as_str), Some(value), "{error:?}");
         }
         assert!(!status.message().is_empty());
@@ -103,7 +135,10 @@ fn details_fit_the_error() {
     let bad = status(&missing, Call::Launch).get_details_bad_request().unwrap();
     assert_eq!(bad.field_violations[0].field, "key.namespace");
     let info = status(&refused(403), Call::Other).get_details_error_info().unwrap();
-    assert_eq!((info.metadata["kubernetes_code"].as_str(), info.metadata["kubernetes_reason"].as_str()), ("403", "Because"));
+    assert_eq!(
+        (info.metadata["kubernetes_code"].as_str(), info.metadata["kubernetes_reason"].as_str()),
+        ("403", "Because")
+    );
     let previous = exec_errors::previous_active(&TaskKey::new("", "n", "t", 1).unwrap()).into_status(&context());
     assert_eq!(previous.code(), Code::FailedPrecondition);
     assert_eq!(previous.get_details_error_info().unwrap().reason, "PREVIOUS_ATTEMPT_ACTIVE");
@@ -115,14 +150,57 @@ fn details_fit_the_error() {
 fn refusals() {
     let part = |field: &str, feature: &str| Unavailable { field: field.into(), feature: feature.into() };
     let large = |field| TooLarge { field, limit: "max_manifest_bytes", most: 1, has: 2 };
-    let cases: Vec<(Refusal, Code, &str, Option<&str>, (&str, &str))> = vec![
-        (Refusal::FeatureUnknown(part("required_features[0]", "x")), Code::Unimplemented, "FEATURE_UNKNOWN", Some("required_features[0]"), ("feature", "x")),
-        (Refusal::FeatureUnavailable(vec![part("spec.template", "templates"), part("spec.result", "task_results")]), Code::Unimplemented, "FEATURE_UNAVAILABLE", Some("spec.template"), ("feature", "templates")),
-        (Refusal::TooLarge(large("spec.manifest")), Code::InvalidArgument, "REQUEST_TOO_LARGE", Some("spec.manifest"), ("limit", "max_manifest_bytes")),
-        (Refusal::TooLarge(large("")), Code::InvalidArgument, "REQUEST_TOO_LARGE", None, ("limit", "max_manifest_bytes")),
-        (Refusal::ClusterUnknown { cluster: "x".into() }, Code::InvalidArgument, "CLUSTER_UNKNOWN", Some("key.cluster"), ("field", "key.cluster")),
-        (Refusal::Invalid(vec![SpecError::new("key", "is required")]), Code::InvalidArgument, "INVALID_REQUEST", Some("key"), ("field", "key")),
-        (Refusal::Cursor(CursorError::Invalid), Code::InvalidArgument, "CURSOR_INVALID", Some("cursor"), ("field", "cursor")),
+    type Case = (Refusal, Code, &'static str, Option<&'static str>, (&'static str, &'static str));
+    let cases: Vec<Case> = vec![
+        (
+            Refusal::FeatureUnknown(part("required_features[0]", "x")),
+            Code::Unimplemented,
+            "FEATURE_UNKNOWN",
+            Some("required_features[0]"),
+            ("feature", "x"),
+        ),
+        (
+            Refusal::FeatureUnavailable(vec![part("spec.template", "templates"), part("spec.result", "task_results")]),
+            Code::Unimplemented,
+            "FEATURE_UNAVAILABLE",
+            Some("spec.template"),
+            ("feature", "templates"),
+        ),
+        (
+            Refusal::TooLarge(large("spec.manifest")),
+            Code::InvalidArgument,
+            "REQUEST_TOO_LARGE",
+            Some("spec.manifest"),
+            ("limit", "max_manifest_bytes"),
+        ),
+        (
+            Refusal::TooLarge(large("")),
+            Code::InvalidArgument,
+            "REQUEST_TOO_LARGE",
+            None,
+            ("limit", "max_manifest_bytes"),
+        ),
+        (
+            Refusal::ClusterUnknown { cluster: "x".into() },
+            Code::InvalidArgument,
+            "CLUSTER_UNKNOWN",
+            Some("key.cluster"),
+            ("field", "key.cluster"),
+        ),
+        (
+            Refusal::Invalid(vec![SpecError::new("key", "is required")]),
+            Code::InvalidArgument,
+            "INVALID_REQUEST",
+            Some("key"),
+            ("field", "key"),
+        ),
+        (
+            Refusal::Cursor(CursorError::Invalid),
+            Code::InvalidArgument,
+            "CURSOR_INVALID",
+            Some("cursor"),
+            ("field", "cursor"),
+        ),
     ];
     for (refusal, code, reason, field, (name, value)) in cases {
         let text = format!("{refusal:?}");

@@ -48,8 +48,9 @@ fn kind(error: &ExecError, call: Call) -> Fault {
         ExecError::OtherInstance { pod, why } => {
             new(Code::AlreadyExists, ErrorReason::OtherInstance).with(resource("Pod", pod, why))
         }
-        ExecError::PodTerminating { pod } => new(Code::FailedPrecondition, ErrorReason::PodTerminating)
-            .with(resource("Pod", pod, "is being deleted")),
+        ExecError::PodTerminating { pod } => {
+            new(Code::FailedPrecondition, ErrorReason::PodTerminating).with(resource("Pod", pod, "is being deleted"))
+        }
         ExecError::TaskUnknown { key } => {
             new(Code::NotFound, ErrorReason::TaskUnknown).with(resource("Task", key, "is not known"))
         }
@@ -72,8 +73,9 @@ fn kind(error: &ExecError, call: Call) -> Fault {
         ExecError::TooManyStreams { .. } => new(Code::ResourceExhausted, ErrorReason::LimitExceeded)
             .with(Extra::Metadata("limit", "max_streams".to_owned()))
             .with(Extra::Quota("max_streams".to_owned())),
-        ExecError::ReaderTooSlow(_) => new(Code::Aborted, ErrorReason::ReaderTooSlow)
-            .with(Extra::Metadata("limit", "stall_limit".to_owned())),
+        ExecError::ReaderTooSlow(_) => {
+            new(Code::Aborted, ErrorReason::ReaderTooSlow).with(Extra::Metadata("limit", "stall_limit".to_owned()))
+        }
         ExecError::ShuttingDown => new(Code::Unavailable, ErrorReason::ShuttingDown),
         ExecError::Internal(_) => new(Code::Internal, ErrorReason::Internal),
     }
@@ -159,8 +161,11 @@ pub(super) fn cursor(error: &CursorError) -> Fault {
 /// An earlier attempt is not finished. Nothing says when it will be, so there is no RetryInfo.
 pub(super) fn previous_active(earlier: &TaskKey) -> Fault {
     let message = format!("task {earlier} is not finished; launch again when it has ended, or cancel it");
-    Fault::new(Code::FailedPrecondition, ErrorReason::PreviousAttemptActive, message)
-        .with(resource("Task", &earlier.to_string(), "is not finished"))
+    Fault::new(Code::FailedPrecondition, ErrorReason::PreviousAttemptActive, message).with(resource(
+        "Task",
+        &earlier.to_string(),
+        "is not finished",
+    ))
 }
 
 /// Containers named in a filter that the pod does not have.

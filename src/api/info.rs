@@ -9,7 +9,6 @@
 use jiff::Timestamp;
 
 use super::time;
-use crate::cluster::Scope;
 use crate::executor::{Executor, Settings};
 use crate::pod::build::Finalizer;
 use crate::proto::v1;
@@ -144,21 +143,21 @@ fn cluster_info(info: &ServerInfo, executor: &Executor) -> v1::ClusterInfo {
         name: info.cluster.clone(),
         kubernetes_version: info.kubernetes_version.clone(),
         default_namespace: executor.cluster().default_namespace().to_owned(),
-        scopes: scopes(&info.cluster, &settings.scope, executor),
+        scopes: scopes(&info.cluster, executor),
         deletion_coverage: coverage.into(),
         container_log_max_bytes: settings.container_log_max_size,
         record_namespace: String::new(),
     }
 }
 
-fn scopes(cluster: &str, scope: &Scope, executor: &Executor) -> Vec<v1::ScopeStatus> {
+fn scopes(cluster: &str, executor: &Executor) -> Vec<v1::ScopeStatus> {
     let status = |part: Option<String>| v1::ScopeStatus {
         cluster: cluster.to_owned(),
         namespace: part.unwrap_or_default(),
         fresh: executor.is_ready(),
         last_seen_time: None,
     };
-    scope.parts().into_iter().map(status).collect()
+    executor.settings().scope.parts().into_iter().map(status).collect()
 }
 
 fn limits(settings: &Settings) -> v1::Limits {
@@ -203,7 +202,10 @@ mod tests {
     #[test]
     fn limits_in_force_are_told() {
         let told = limits(&Settings::default());
-        assert_eq!((told.max_request_bytes, told.max_manifest_bytes, told.max_chunk_bytes), (1 << 20, 512 << 10, 64 << 10));
+        assert_eq!(
+            (told.max_request_bytes, told.max_manifest_bytes, told.max_chunk_bytes),
+            (1 << 20, 512 << 10, 64 << 10)
+        );
         assert_eq!(told.log_wait, Some(time::seconds(30)));
         assert_eq!(told.max_batch_items, 0);
     }

@@ -306,10 +306,7 @@ impl PodlaunchService for Api {
         not_there("batch_launch")
     }
 
-    async fn list_tasks(
-        &self,
-        _: Request<v1::ListTasksRequest>,
-    ) -> Result<Response<v1::ListTasksResponse>, Status> {
+    async fn list_tasks(&self, _: Request<v1::ListTasksRequest>) -> Result<Response<v1::ListTasksResponse>, Status> {
         not_there("list_tasks")
     }
 
@@ -320,10 +317,7 @@ impl PodlaunchService for Api {
         not_there("batch_cancel")
     }
 
-    async fn delete_task(
-        &self,
-        _: Request<v1::DeleteTaskRequest>,
-    ) -> Result<Response<v1::DeleteTaskResponse>, Status> {
+    async fn delete_task(&self, _: Request<v1::DeleteTaskRequest>) -> Result<Response<v1::DeleteTaskResponse>, Status> {
         not_there("delete_task")
     }
 
@@ -341,3 +335,7 @@ impl PodlaunchService for Api {
         not_there("acknowledge_events")
     }
 }
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

@@ -25,7 +25,8 @@ impl Traceparent {
         parts.next().filter(|p| is_hex(p, 16) && !is_zero(p))?;
         parts.next().filter(|p| is_hex(p, 2))?;
         let has_more = parts.next().is_some();
-        if (version == "00" && has_more) || text.len() > MAX_TRACEPARENT || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        if (version == "00" && has_more) || text.len() > MAX_TRACEPARENT || !text.bytes().all(|b| b.is_ascii_graphic())
+        {
             return None;
         }
         Some(Traceparent(text.to_owned()))

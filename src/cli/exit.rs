@@ -85,22 +85,10 @@ mod tests {
             (TaskState::Unspecified, Some(0), 125),
         ];
         for (state, exit_code, expected) in cases {
-            let outcome = v1::Outcome {
-                state: state.into(),
-                exit_code,
-                ..Default::default()
-            };
-            assert_eq!(
-                ExitStatus::of_outcome(&outcome).code(),
-                expected,
-                "{state:?} {exit_code:?}"
-            );
+            let outcome = v1::Outcome { state: state.into(), exit_code, ..Default::default() };
+            assert_eq!(ExitStatus::of_outcome(&outcome).code(), expected, "{state:?} {exit_code:?}");
         }
-        let newer = v1::Outcome {
-            state: 1000,
-            exit_code: Some(0),
-            ..Default::default()
-        };
+        let newer = v1::Outcome { state: 1000, exit_code: Some(0), ..Default::default() };
         assert_eq!(ExitStatus::of_outcome(&newer).code(), 125);
     }
 }

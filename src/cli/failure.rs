@@ -13,6 +13,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::exit::ExitStatus;
 use super::print::text::sanitize;
+use super::session::retry::never_connected;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +70,7 @@ impl Failure {
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                ExitStatus::OUTPUT_CLOSED
-            }
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::OUTPUT_CLOSED,
             _ => ExitStatus::PODLAUNCH_FAILED,
         }
     }
@@ -86,6 +85,9 @@ impl Failure {
         if let Self::Call(status) | Self::GaveUp { status, .. } = self {
             details(status, &mut lines);
             causes(status.source(), &mut lines, status.message());
+            if never_connected(status) {
+                lines.push("  no server answers there: see --endpoint, or start one with `podlaunch serve`".to_owned());
+            }
         } else {
             causes(self.source(), &mut lines, "");
         }
@@ -109,11 +111,7 @@ fn details(status: &Status, lines: &mut Vec<String>) {
     let details: ErrorDetails = status.get_error_details();
     if let Some(request) = details.bad_request() {
         for violation in &request.field_violations {
-            lines.push(format!(
-                "  field {}: {}",
-                sanitize(&violation.field),
-                sanitize(&violation.description)
-            ));
+            lines.push(format!("  field {}: {}", sanitize(&violation.field), sanitize(&violation.description)));
         }
     }
     if let Some(failure) = details.precondition_failure() {
@@ -128,11 +126,7 @@ fn details(status: &Status, lines: &mut Vec<String>) {
     }
     if let Some(failure) = details.quota_failure() {
         for violation in &failure.violations {
-            lines.push(format!(
-                "  quota {}: {}",
-                sanitize(&violation.subject),
-                sanitize(&violation.description)
-            ));
+            lines.push(format!("  quota {}: {}", sanitize(&violation.subject), sanitize(&violation.description)));
         }
     }
     if let Some(resource) = details.resource_info() {
@@ -144,21 +138,18 @@ fn details(status: &Status, lines: &mut Vec<String>) {
         ));
     }
     if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
-        lines.push(format!(
-            "  repeating can help, after {} s",
-            delay.as_secs_f64()
-        ));
+        lines.push(format!("  repeating can help, after {} s", delay.as_secs_f64()));
     }
 }
 
-/// The chain of causes, leaving out what only repeats the line before.
+/// The chain of causes, leaving out what says nothing new.
 fn causes(mut source: Option<&(dyn Error + 'static)>, lines: &mut Vec<String>, said: &str) {
-    let mut said = said.to_owned();
+    let mut said = vec![said.to_owned(), "transport error".to_owned()];
     while let Some(error) = source {
         let text = error.to_string();
-        if !text.is_empty() && !said.contains(&text) {
+        if !text.is_empty() && !said.iter().any(|said| said.contains(&text)) {
             lines.push(format!("  caused by: {}", sanitize(&text)));
-            said = text;
+            said.push(text);
         }
         source = error.source();
     }
@@ -221,20 +212,10 @@ mod tests {
         status.set_source(std::sync::Arc::new(io::Error::other("Connection refused")));
         assert_eq!(
             Failure::from(status).report(),
-            [
-                "error: UNAVAILABLE: tcp connect error",
-                "  caused by: Connection refused"
-            ]
+            ["error: UNAVAILABLE: tcp connect error", "  caused by: Connection refused"]
         );
-        let file = Failure::File {
-            flag: "--file",
-            path: PathBuf::from("pod.yaml"),
-            source: io::Error::other("gone"),
-        };
-        assert_eq!(
-            file.report(),
-            ["error: --file `pod.yaml`: cannot be read", "  caused by: gone"]
-        );
+        let file = Failure::File { flag: "--file", path: PathBuf::from("pod.yaml"), source: io::Error::other("gone") };
+        assert_eq!(file.report(), ["error: --file `pod.yaml`: cannot be read", "  caused by: gone"]);
     }
 
     #[test]

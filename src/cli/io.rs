@@ -8,8 +8,9 @@
 //!
 //! Writing is asynchronous: a pager that does not read must not keep a Ctrl-C from being noticed.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -31,6 +32,15 @@ pub enum Colour {
     Plain,
 }
 
+/// Whether stdout and stderr are shown on one screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// Both are terminals: a line of stderr must not be appended to an unfinished one of stdout.
+    Shared,
+    /// They go to different places.
+    Separate,
+}
+
 /// What a command reads and writes.
 pub struct Io {
     /// Results: the task's lines, JSON.
@@ -41,6 +51,8 @@ pub struct Io {
     pub out_colour: Colour,
     /// Whether `err` may be coloured.
     pub err_colour: Colour,
+    /// Whether `out` and `err` are shown together.
+    pub screen: Screen,
     /// Ctrl-C.
     pub interrupts: Interrupts,
 }
@@ -54,6 +66,11 @@ impl Io {
             err: Box::new(tokio::io::stderr()),
             out_colour: colour(anstream::AutoStream::choice(&io::stdout())),
             err_colour: colour(anstream::AutoStream::choice(&io::stderr())),
+            screen: if io::stdout().is_terminal() && io::stderr().is_terminal() {
+                Screen::Shared
+            } else {
+                Screen::Separate
+            },
             interrupts: interrupts(),
         }
     }
@@ -65,6 +82,8 @@ impl Io {
             err: Arc::new(Mutex::new(self.err)),
             out_colour: self.out_colour,
             err_colour: self.err_colour,
+            screen: self.screen,
+            unfinished: Arc::default(),
         };
         (console, self.interrupts)
     }
@@ -84,6 +103,9 @@ pub(super) struct Console {
     err: Arc<Mutex<Output>>,
     pub(super) out_colour: Colour,
     pub(super) err_colour: Colour,
+    screen: Screen,
+    /// On a shared screen: the last line of stdout has no newline yet.
+    unfinished: Arc<AtomicBool>,
 }
 
 impl Console {
@@ -91,13 +113,17 @@ impl Console {
     pub(super) async fn out(&self, bytes: &[u8]) -> io::Result<()> {
         let mut out = self.out.lock().await;
         out.write_all(bytes).await?;
+        if let (Screen::Shared, Some(last)) = (self.screen, bytes.last()) {
+            self.unfinished.store(*last != b'\n', Ordering::Relaxed);
+        }
         out.flush().await
     }
 
     /// Writes a text and a newline to stderr. That nobody reads it is no error: stdout and exit status say enough.
     pub(super) async fn err(&self, text: &str) {
         let mut err = self.err.lock().await;
-        let line = format!("{text}\n");
+        let begin = if self.unfinished.swap(false, Ordering::Relaxed) { "\n" } else { "" };
+        let line = format!("{begin}{text}\n");
         if err.write_all(line.as_bytes()).await.is_ok() {
             // The same: nobody to tell.
             let _ = err.flush().await;
@@ -111,9 +137,7 @@ fn interrupts() -> Interrupts {
     futures::stream::once(async { signal(SignalKind::interrupt()) })
         .filter_map(|signal| async { signal.ok() })
         .flat_map(|signal| {
-            futures::stream::unfold(signal, |mut signal| async {
-                signal.recv().await.map(|()| ((), signal))
-            })
+            futures::stream::unfold(signal, |mut signal| async { signal.recv().await.map(|()| ((), signal)) })
         })
         .boxed()
 }

@@ -9,12 +9,8 @@ use super::print::{Printer, Story};
 use super::session::{Client, Opening, Session};
 use crate::proto::v1;
 
-pub(super) async fn logs(
-    args: &LogsArgs,
-    client: Client,
-    console: Console,
-) -> Result<ExitStatus, Failure> {
-    let opening = Opening::Attach(request(args));
+pub(super) async fn logs(args: &LogsArgs, client: Client, console: Console) -> Result<ExitStatus, Failure> {
+    let opening = Opening::Attach(Box::new(request(args)));
     let mut session = Session::new(client, opening, args.retry.retry_for);
     let mut printer = Printer::new(console, args.output, marks(args), Story::Losses);
     while let Some(update) = session.next().await? {
@@ -29,24 +25,15 @@ fn request(args: &LogsArgs) -> v1::AttachTaskRequest {
         [] => (v1::LogContainers::Primary, Vec::new()),
         names => (v1::LogContainers::Named, names.to_vec()),
     };
-    let until = if args.follow {
-        v1::StreamUntil::Termination
-    } else {
-        v1::StreamUntil::Available
-    };
+    let until = if args.follow { v1::StreamUntil::Termination } else { v1::StreamUntil::Available };
     v1::AttachTaskRequest {
         key: Some(args.task.key()),
-        start_at: Some(v1::attach_task_request::StartAt::Start(
-            v1::StreamStart::Beginning.into(),
-        )),
+        start_at: Some(v1::attach_task_request::StartAt::Start(v1::StreamStart::Beginning.into())),
         until: until.into(),
         filter: Some(v1::EventFilter {
             kinds: vec![v1::EventKind::Log.into()],
             containers: Vec::new(),
-            logs: Some(v1::LogSelection {
-                mode: mode.into(),
-                containers,
-            }),
+            logs: Some(v1::LogSelection { mode: mode.into(), containers }),
         }),
         consumer: String::new(),
     }

@@ -23,6 +23,8 @@ mod query;
 mod request;
 mod run;
 mod session;
+#[cfg(test)]
+mod testing;
 
 use clap::CommandFactory as _;
 use tonic::transport::Channel;
@@ -31,7 +33,7 @@ pub use args::{Cli, ClientCommand, Command, Target};
 pub use connect::{ConnectError, connect};
 pub use exit::ExitStatus;
 pub use failure::Failure;
-pub use io::{Colour, Interrupts, Io, Output};
+pub use io::{Colour, Interrupts, Io, Output, Screen};
 
 use session::Client;
 
@@ -65,10 +67,7 @@ pub async fn execute(command: ClientCommand, channel: Channel, io: Io) -> ExitSt
 /// # Errors
 ///
 /// Those of `out`.
-pub fn completions(
-    shell: clap_complete::Shell,
-    out: &mut dyn std::io::Write,
-) -> std::io::Result<()> {
+pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) -> std::io::Result<()> {
     let mut command = Cli::command();
     // Into memory first: the generator itself does not survive an output that is closed.
     let mut script = Vec::new();

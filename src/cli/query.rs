@@ -10,14 +10,8 @@ use super::request::proto_duration;
 use super::session::Client;
 use crate::proto::v1;
 
-pub(super) async fn get(
-    args: &GetArgs,
-    client: &Client,
-    console: &Console,
-) -> Result<ExitStatus, Failure> {
-    let request = v1::GetTaskRequest {
-        key: Some(args.task.key()),
-    };
+pub(super) async fn get(args: &GetArgs, client: &Client, console: &Console) -> Result<ExitStatus, Failure> {
+    let request = v1::GetTaskRequest { key: Some(args.task.key()) };
     let answer = call(request, |request| {
         let mut client = client.clone();
         async move { client.get_task(request).await }
@@ -31,11 +25,7 @@ pub(super) async fn get(
     print(console, &shown).await
 }
 
-pub(super) async fn cancel(
-    args: &CancelArgs,
-    client: &Client,
-    console: &Console,
-) -> Result<ExitStatus, Failure> {
+pub(super) async fn cancel(args: &CancelArgs, client: &Client, console: &Console) -> Result<ExitStatus, Failure> {
     let request = v1::CancelTaskRequest {
         key: Some(args.task.key()),
         grace: args.grace.map(proto_duration),
@@ -65,10 +55,7 @@ pub(super) async fn send_cancel(
 /// What a cancel came to, in one line.
 fn cancelled(answer: &v1::CancelTaskResponse) -> String {
     let task = answer.task.as_ref();
-    let name = task
-        .and_then(|task| task.key.as_ref())
-        .map(text::key)
-        .unwrap_or_default();
+    let name = task.and_then(|task| task.key.as_ref()).map(text::key).unwrap_or_default();
     let outcome = task.and_then(|task| task.outcome.as_ref());
     match (answer.result(), outcome) {
         (v1::CancelResult::Stopping, _) => format!("{name} is being stopped"),
@@ -88,11 +75,7 @@ fn cancelled(answer: &v1::CancelTaskResponse) -> String {
     }
 }
 
-pub(super) async fn info(
-    args: &InfoArgs,
-    client: &Client,
-    console: &Console,
-) -> Result<ExitStatus, Failure> {
+pub(super) async fn info(args: &InfoArgs, client: &Client, console: &Console) -> Result<ExitStatus, Failure> {
     let answer = call(v1::GetServerInfoRequest {}, |request| {
         let mut client = client.clone();
         async move { client.get_server_info(request).await }
@@ -126,10 +109,7 @@ mod tests {
                         attempt: 2,
                         ..Default::default()
                     }),
-                    outcome: state.map(|state| v1::Outcome {
-                        state: state.into(),
-                        ..Default::default()
-                    }),
+                    outcome: state.map(|state| v1::Outcome { state: state.into(), ..Default::default() }),
                     ..Default::default()
                 }),
             })

@@ -99,14 +99,12 @@ async fn a_deadline_patch_stops_a_running_pod() {
     pods.create(&PostParams::default(), &pod("p", "trap 'exit 4' TERM; sleep 60 & wait")).await.unwrap();
     in_time("the start", await_condition(pods.clone(), "p", conditions::is_pod_running())).await.unwrap();
     let uid = pods.get("p").await.unwrap().metadata.uid.unwrap();
-    let stop = json_patch::Patch(
-        serde_json::from_value(json!([
-            {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "add", "path": "/spec/activeDeadlineSeconds", "value": 1},
-        ]))
-        .unwrap(),
-    );
-    pods.patch("p", &PatchParams::default(), &Patch::<Pod>::Json(stop)).await.unwrap();
+    let stop = json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "add", "path": "/spec/activeDeadlineSeconds", "value": 1},
+    ]);
+    let stop = Patch::<Pod>::Json(serde_json::from_value(stop).unwrap());
+    pods.patch("p", &PatchParams::default(), &stop).await.unwrap();
     let over = ended(&pods, "p").await;
     assert_eq!(over.status.as_ref().unwrap().reason.as_deref(), Some("DeadlineExceeded"));
     running.cluster.shutdown().await;

@@ -338,4 +338,16 @@ mod tests {
         parser.feed(b"\n", &mut |_| {});
         assert!(parser.carry.capacity() <= HELD_BACK);
     }
+
+    #[test]
+    fn a_text_glued_to_a_long_line_is_not_handed_on() {
+        let text = "rpc error: code = Unavailable";
+        for len in [MAX_DATA - 10, MAX_DATA, MAX_DATA + 10, 3 * MAX_DATA] {
+            let body = [STAMP.as_bytes(), &vec![b'x'; len], text.as_bytes()].concat();
+            let (found, trailing) = parsed(&body);
+            assert!(found.iter().all(|piece| !piece.contains("rpc")));
+            let Trailing::Partial(line) = trailing else { panic!("{trailing:?}") };
+            assert!(line.data.ends_with(text.as_bytes()));
+        }
+    }
 }

@@ -200,7 +200,8 @@ mod tests {
 
     fn record(nanos: i64, data: &[u8]) -> Vec<u8> {
         let stamp = at(nanos);
-        let mut body = format!("{}.{:09}Z ", stamp.strftime("%Y-%m-%dT%H:%M:%S"), stamp.subsec_nanosecond()).into_bytes();
+        let mut body =
+            format!("{}.{:09}Z ", stamp.strftime("%Y-%m-%dT%H:%M:%S"), stamp.subsec_nanosecond()).into_bytes();
         body.extend_from_slice(data);
         body
     }
@@ -230,7 +231,12 @@ mod tests {
         ];
         for (line, body, expected) in table {
             let sent = LineTail::of(at(0), line);
-            assert_eq!(tail_agrees(Some(&sent), &TailBody::parse(&body)), expected, "{:?}", body.escape_ascii().to_string());
+            assert_eq!(
+                tail_agrees(Some(&sent), &TailBody::parse(&body)),
+                expected,
+                "{:?}",
+                body.escape_ascii().to_string()
+            );
         }
         assert_eq!(tail_agrees(None, &TailBody::parse(b"")), TailCheck::Equal);
         assert_eq!(tail_agrees(None, &TailBody::parse(&record(0, b"a\n"))), TailCheck::Behind);

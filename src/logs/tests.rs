@@ -100,7 +100,13 @@ struct Read {
 fn read() -> impl Strategy<Value = Read> {
     let size = prop_oneof![1 => 1usize..4, 3 => 1usize..200, 3 => 1000usize..100_000];
     let chunks = prop::collection::vec(size, 1..8);
-    (prop::option::weighted(0.8, any::<Index>()), prop::bool::weighted(0.2), chunks, prop::option::of(any::<Index>()), any::<bool>())
+    (
+        prop::option::weighted(0.8, any::<Index>()),
+        prop::bool::weighted(0.2),
+        chunks,
+        prop::option::of(any::<Index>()),
+        any::<bool>(),
+    )
         .prop_map(|(cut, error, chunks, kept, eager)| Read { cut, error, chunks, kept, eager })
 }
 

@@ -168,9 +168,11 @@ fn containers(pod: &SlimPod, primary: &str) -> Vec<ContainerObservation> {
         let sidecar = c.restart_policy.as_deref() == Some("Always");
         (c, if sidecar { Role::Sidecar } else { Role::Init }, &pod.status.init_container_statuses)
     });
-    let regular = pod.spec.containers.iter().map(|c| {
-        (c, if c.name == primary { Role::Primary } else { Role::Other }, &pod.status.container_statuses)
-    });
+    let regular = pod
+        .spec
+        .containers
+        .iter()
+        .map(|c| (c, if c.name == primary { Role::Primary } else { Role::Other }, &pod.status.container_statuses));
     init.chain(regular)
         .map(|(c, role, statuses)| container(c, role, statuses.iter().find(|s| s.name == c.name)))
         .collect()

@@ -181,7 +181,9 @@ pub fn waiting(word: &str) -> Option<Reason> {
         "RegistryUnavailable" => Reason::ImageRegistryUnavailable,
         "SignatureValidationFailed" => Reason::ImageSignatureInvalid,
         "CreateContainerConfigError" => Reason::CreateContainerConfigError,
-        "CreateContainerError" | "PreCreateHookError" | "PreStartHookError" | "RROUnsupported" => Reason::CreateContainerError,
+        "CreateContainerError" | "PreCreateHookError" | "PreStartHookError" | "RROUnsupported" => {
+            Reason::CreateContainerError
+        }
         "PostStartHookError" => Reason::PostStartHookFailed,
         "RunContainerError" | "ContainerCannotRun" => Reason::RunContainerError,
         "StartError" => Reason::StartError,
@@ -295,6 +297,10 @@ fn failed(message: &str) -> Hint {
     }
     let Some(error) = message.strip_prefix("Error: ") else { return Hint::Silent };
     match waiting(error) {
+        // The runtime's words for a command it cannot start: that container ends, it does not wait.
+        Some(Reason::Unknown) | None if error.contains("OCI runtime") || error.contains("containerd task") => {
+            Hint::Silent
+        }
         Some(Reason::Unknown) | None if error.contains("not found") || error.contains("runAsNonRoot") => {
             Hint::Waits(Reason::CreateContainerConfigError)
         }
@@ -347,6 +353,7 @@ mod tests {
             ("Failed", "Error: ErrImagePull", Hint::Waits(Reason::ImagePullFailed)),
             ("Failed", "Error: secret \"s\" not found", Hint::Waits(Reason::CreateContainerConfigError)),
             ("Failed", "Error: failed to create containerd task: no such file", Hint::Silent),
+            ("Failed", "Error: OCI runtime create failed: exec: \"x\": executable file not found in $PATH", Hint::Silent),
             ("BackOff", "Back-off pulling image \"x\"", Hint::Waits(Reason::ImagePullFailed)),
             ("BackOff", "Back-off restarting failed container", Hint::Silent),
             ("FailedMount", "MountVolume.SetUp failed", Hint::Waits(Reason::VolumeMountFailed)),

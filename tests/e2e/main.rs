@@ -11,6 +11,7 @@ mod harness;
 
 mod attach;
 mod blog_post;
+mod checks;
 mod commands;
 mod cursors;
 mod exits;

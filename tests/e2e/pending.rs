@@ -18,16 +18,18 @@ fn a_pull_failure_is_shown_at_once_and_ends_by_the_startup_timeout() {
         let mut stream = t.start("unpullable", spec).await;
         let pod = stream.seen.pod().name.clone();
 
-        let raw = t.cluster.watch_until(&pod, |pod| {
-            matches!(waiting_reason(pod), Some("ErrImagePull" | "ImagePullBackOff"))
-        });
-        let shown = stream.until("the reason was shown", |seen| seen.showed(Reason::ImagePullFailed));
-        let (mut raw, mut shown) = (std::pin::pin!(raw), std::pin::pin!(shown));
-        tokio::select! {
-            _ = &mut shown => {}
-            _ = &mut raw => {
-                let late = tokio::time::timeout(BEFORE_THE_NEXT_VERSION, shown).await;
-                assert!(late.is_ok(), "the raw watch shows it, the stream does not");
+        {
+            let raw = t.cluster.watch_until(&pod, |pod| {
+                matches!(waiting_reason(pod), Some("ErrImagePull" | "ImagePullBackOff"))
+            });
+            let shown = stream.until("the reason was shown", |seen| seen.showed(Reason::ImagePullFailed));
+            let (mut raw, mut shown) = (std::pin::pin!(raw), std::pin::pin!(shown));
+            tokio::select! {
+                _ = &mut shown => {}
+                _ = &mut raw => {
+                    let late = tokio::time::timeout(BEFORE_THE_NEXT_VERSION, shown).await;
+                    assert!(late.is_ok(), "the raw watch shows it, the stream does not");
+                }
             }
         }
 

@@ -20,13 +20,10 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs};
-pub use run::{
-    ContainerArgs, IdentityArgs, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, TimeoutArgs,
-};
+pub use run::{ContainerArgs, IdentityArgs, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, TimeoutArgs};
 pub use serve::{ClusterArgs, LimitArgs, LocalArgs, LogFormat, ServeArgs};
 pub use target::{
-    DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, EndpointArgs, RetryArgs, Target, TargetArgs, TaskArgs,
-    TaskName,
+    DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, EndpointArgs, RetryArgs, Target, TargetArgs, TaskArgs, TaskName,
 };
 pub use value::{EnvSource, Format, Listen, LocalImage, Pair, SecretEnv, Switch, ValueError};
 
@@ -42,7 +39,7 @@ Exit status:
   130   the task was cancelled, or a second Ctrl-C left it
   141   nobody reads stdout any more; the task goes on
 
-Ctrl-C cancels the task and waits for its end. A second Ctrl-C leaves at once; the task is still stopped.
+Ctrl-C cancels the task and waits for its end. A second Ctrl-C leaves at once; a stop that the server has goes on.
 A closed stdout or a killed podlaunch does not cancel the task.";
 
 /// Launches Kubernetes pods and streams their transitions and log lines until they end.

@@ -1,11 +1,12 @@
 //! The flags of the commands that serve: `serve` and `local`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::value::{Listen, LocalImage, Switch, duration, positive_duration, size};
+use super::value::{Listen, LocalImage, Switch, duration, loopback, positive_duration, size};
 
 /// How the server's own log is written, on stderr.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -24,14 +25,6 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     pub listen: Vec<Listen>,
 
-    /// Which cluster and which part of it.
-    #[command(flatten)]
-    pub cluster: ClusterArgs,
-
-    /// Bounds and times.
-    #[command(flatten)]
-    pub limits: LimitArgs,
-
     /// Whether gRPC reflection is served
     #[arg(long, value_name = "WHEN", default_value = "on")]
     pub reflection: Switch,
@@ -39,6 +32,14 @@ pub struct ServeArgs {
     /// How the server's own log is written on stderr; RUST_LOG says how much
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+
+    /// Which cluster and which part of it.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// Bounds and times.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 /// Which cluster is served, and which part of it.
@@ -119,8 +120,8 @@ impl LimitArgs {
 #[derive(Debug, Clone, Args)]
 pub struct LocalArgs {
     /// Where to listen: IP:PORT of this machine; port 0: any that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub listen: std::net::SocketAddr,
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub listen: SocketAddr,
 
     /// DIR/bin is the only PATH inside the image NAME; other images use this machine's PATH
     #[arg(long, value_name = "NAME=DIR")]

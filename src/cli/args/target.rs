@@ -25,6 +25,7 @@ pub enum Target {
 
 /// The server to talk to.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
 pub struct EndpointArgs {
     /// The server: http://HOST:PORT or unix:/path [default: $PODLAUNCH_ENDPOINT, else http://127.0.0.1:50051]
     #[arg(long, value_name = "ADDRESS")]
@@ -48,6 +49,7 @@ impl EndpointArgs {
 
 /// The server to talk to, or none at all.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
 pub struct TargetArgs {
     /// The server, if not --local.
     #[command(flatten)]
@@ -66,11 +68,7 @@ impl TargetArgs {
     /// What is to be talked to.
     #[must_use]
     pub fn resolve(&self) -> Target {
-        if self.local {
-            Target::Local(self.local_image.clone())
-        } else {
-            Target::Endpoint(self.endpoint.resolve())
-        }
+        if self.local { Target::Local(self.local_image.clone()) } else { Target::Endpoint(self.endpoint.resolve()) }
     }
 }
 
@@ -123,23 +121,20 @@ pub struct TaskName {
 /// `ID` or `NAMESPACE/ID#ATTEMPT`. A task id cannot contain `#`, so the two cannot be confused.
 fn task_name(text: &str) -> Result<TaskName, ValueError> {
     let Some((path, attempt)) = text.rsplit_once('#') else {
-        return Ok(TaskName {
-            task_id: text.to_owned(),
-            place: None,
-        });
+        return Ok(TaskName { task_id: text.to_owned(), place: None });
     };
     let attempt = attempt.parse::<NonZeroU32>().ok();
     match (path.split_once('/'), attempt) {
-        (Some((namespace, task_id)), Some(attempt)) if !namespace.is_empty() => Ok(TaskName {
-            task_id: task_id.to_owned(),
-            place: Some((namespace.to_owned(), attempt.get())),
-        }),
+        (Some((namespace, task_id)), Some(attempt)) if !namespace.is_empty() => {
+            Ok(TaskName { task_id: task_id.to_owned(), place: Some((namespace.to_owned(), attempt.get())) })
+        }
         _ => Err(ValueError::from_text("write ID or NAMESPACE/ID#ATTEMPT")),
     }
 }
 
 /// For how long a stream that breaks is taken up again.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
 pub struct RetryArgs {
     /// Give up when the server could not be reached, or told nothing new, for so long
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = positive_duration)]
@@ -163,15 +158,9 @@ mod tests {
     #[test]
     fn a_name_in_full_wins_over_flags() {
         let short = key("etl/load:1");
-        assert_eq!(
-            (short.namespace.as_str(), short.task_id.as_str(), short.attempt),
-            ("team", "etl/load:1", 7)
-        );
+        assert_eq!((short.namespace.as_str(), short.task_id.as_str(), short.attempt), ("team", "etl/load:1", 7));
         let full = key("default/etl/load:1#2");
-        assert_eq!(
-            (full.namespace.as_str(), full.task_id.as_str(), full.attempt),
-            ("default", "etl/load:1", 2)
-        );
+        assert_eq!((full.namespace.as_str(), full.task_id.as_str(), full.attempt), ("default", "etl/load:1", 2));
         for text in ["a#1", "a/b#", "a/b#0", "a/b#x", "/b#1"] {
             assert!(task_name(text).is_err(), "{text}");
         }
@@ -179,9 +168,7 @@ mod tests {
 
     #[test]
     fn flag_then_environment_then_default() {
-        let flag = EndpointArgs {
-            endpoint: Some("http://a:1".to_owned()),
-        };
+        let flag = EndpointArgs { endpoint: Some("http://a:1".to_owned()) };
         let none = EndpointArgs::default();
         let environment = || Some("http://b:2".to_owned());
         assert_eq!(flag.resolve_with(environment()), "http://a:1");

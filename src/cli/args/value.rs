@@ -102,10 +102,7 @@ impl FromStr for Pair {
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         match text.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok(Self {
-                key: key.to_owned(),
-                value: value.to_owned(),
-            }),
+            Some((key, value)) if !key.is_empty() => Ok(Self { key: key.to_owned(), value: value.to_owned() }),
             _ => Err(ValueError::from_text("write KEY=VALUE")),
         }
     }
@@ -125,10 +122,9 @@ impl FromStr for LocalImage {
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         match text.split_once('=') {
-            Some((name, dir)) if !name.is_empty() && !dir.is_empty() => Ok(Self {
-                name: name.to_owned(),
-                dir: PathBuf::from(dir),
-            }),
+            Some((name, dir)) if !name.is_empty() && !dir.is_empty() => {
+                Ok(Self { name: name.to_owned(), dir: PathBuf::from(dir) })
+            }
             _ => Err(ValueError::from_text("write NAME=DIR, such as alpine:3=./images/alpine")),
         }
     }
@@ -149,18 +145,11 @@ impl FromStr for SecretEnv {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let parts = text
-            .split_once('=')
-            .and_then(|(name, rest)| rest.split_once(':').map(|(secret, key)| (name, secret, key)));
+        let parts =
+            text.split_once('=').and_then(|(name, rest)| rest.split_once(':').map(|(secret, key)| (name, secret, key)));
         match parts {
-            Some((name, secret, key))
-                if !name.is_empty() && !secret.is_empty() && !key.is_empty() =>
-            {
-                Ok(Self {
-                    name: name.to_owned(),
-                    secret: secret.to_owned(),
-                    key: key.to_owned(),
-                })
+            Some((name, secret, key)) if !name.is_empty() && !secret.is_empty() && !key.is_empty() => {
+                Ok(Self { name: name.to_owned(), secret: secret.to_owned(), key: key.to_owned() })
             }
             _ => Err(ValueError::from_text("write VARIABLE=SECRET:KEY")),
         }
@@ -216,6 +205,14 @@ pub fn positive_duration(text: &str) -> Result<Duration, ValueError> {
     match duration(text)? {
         Duration::ZERO => Err(ValueError::from_text("must be longer than 0")),
         span => Ok(span),
+    }
+}
+
+/// An address that only this machine can reach: `127.0.0.1:PORT`, `localhost:PORT`, `[::1]:PORT`.
+pub fn loopback(text: &str) -> Result<SocketAddr, ValueError> {
+    match text.parse()? {
+        Listen::Tcp(address) if address.ip().is_loopback() => Ok(address),
+        _ => Err(ValueError::from_text("write an address of this machine: 127.0.0.1:PORT; port 0 is any that is free")),
     }
 }
 
@@ -276,13 +273,9 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, expected) in [
-            ("10Mi", 10 << 20),
-            ("512Ki", 512 << 10),
-            ("1Gi", 1 << 30),
-            ("10M", 10_000_000),
-            ("1", 1),
-        ] {
+        for (text, expected) in
+            [("10Mi", 10 << 20), ("512Ki", 512 << 10), ("1Gi", 1 << 30), ("10M", 10_000_000), ("1", 1)]
+        {
             assert_eq!(size(text), Ok(expected), "{text}");
         }
         for text in ["", "Mi", "0", "10MB", "-1", "1.5Gi", "10 Mi", "99999999999Ti"] {
@@ -311,6 +304,15 @@ mod tests {
     }
 
     #[test]
+    fn loopback_only() {
+        assert!(loopback("localhost:0").is_ok());
+        assert!(loopback("[::1]:80").is_ok());
+        for text in ["0.0.0.0:80", "10.0.0.1:80", "unix:/p.sock", "80"] {
+            assert!(loopback(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn pairs_keep_later_equal_signs_and_empty_values() {
         let pair: Pair = "A=b=c".parse().expect("a pair");
         assert_eq!((pair.key.as_str(), pair.value.as_str()), ("A", "b=c"));
@@ -325,17 +327,10 @@ mod tests {
     fn references() {
         assert_eq!(
             "PASSWORD=db:pass.word".parse(),
-            Ok(SecretEnv {
-                name: "PASSWORD".to_owned(),
-                secret: "db".to_owned(),
-                key: "pass.word".to_owned(),
-            })
+            Ok(SecretEnv { name: "PASSWORD".to_owned(), secret: "db".to_owned(), key: "pass.word".to_owned() })
         );
         assert_eq!("secret:db".parse(), Ok(EnvSource::Secret("db".to_owned())));
-        assert_eq!(
-            "configmap:app".parse(),
-            Ok(EnvSource::ConfigMap("app".to_owned()))
-        );
+        assert_eq!("configmap:app".parse(), Ok(EnvSource::ConfigMap("app".to_owned())));
         for text in ["", "P=db", "P=:k", "=db:k", "P=db:"] {
             assert!(text.parse::<SecretEnv>().is_err(), "{text}");
         }

@@ -26,10 +26,7 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Lines as they are.
-    pub(crate) const NONE: Self = Self {
-        container: Switch::Off,
-        time: Switch::Off,
-    };
+    pub(crate) const NONE: Self = Self { container: Switch::Off, time: Switch::Off };
 }
 
 /// Makes bytes for stdout of log chunks.
@@ -42,10 +39,7 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn new(marks: Marks) -> Self {
-        Self {
-            marks,
-            unfinished: None,
-        }
+        Self { marks, unfinished: None }
     }
 
     /// The bytes to write for this chunk.
@@ -95,18 +89,12 @@ struct Times<'a> {
 impl<'a> Times<'a> {
     fn of(chunk: &'a v1::LogChunk) -> Self {
         let first = chunk.first_time.as_ref().and_then(timestamp);
-        Self {
-            first,
-            deltas: chunk.time_deltas.iter(),
-            current: first,
-        }
+        Self { first, deltas: chunk.time_deltas.iter(), current: first }
     }
 
     fn advance(&mut self) {
         self.current = match (self.first, self.deltas.next()) {
-            (Some(first), Some(delta)) => {
-                first.checked_add(SignedDuration::from_nanos(*delta)).ok()
-            }
+            (Some(first), Some(delta)) => first.checked_add(SignedDuration::from_nanos(*delta)).ok(),
             _ => None,
         };
     }
@@ -116,35 +104,22 @@ impl<'a> Times<'a> {
 mod tests {
     use super::*;
 
-    const CONTAINER: Marks = Marks {
-        container: Switch::On,
-        time: Switch::Off,
-    };
+    const CONTAINER: Marks = Marks { container: Switch::On, time: Switch::Off };
 
     fn chunk(container: &str, data: &'static [u8]) -> v1::LogChunk {
-        v1::LogChunk {
-            container: container.to_owned(),
-            data: Bytes::from_static(data),
-            ..Default::default()
-        }
+        v1::LogChunk { container: container.to_owned(), data: Bytes::from_static(data), ..Default::default() }
     }
 
     fn render(marks: Marks, chunks: &[v1::LogChunk]) -> Vec<u8> {
         let mut lines = Lines::new(marks);
-        chunks
-            .iter()
-            .flat_map(|chunk| lines.render(chunk))
-            .collect()
+        chunks.iter().flat_map(|chunk| lines.render(chunk)).collect()
     }
 
     #[test]
     fn raw_is_byte_for_byte() {
         let all: Vec<u8> = (0..=255).collect();
         let data = Bytes::from(all.clone());
-        let one = v1::LogChunk {
-            data,
-            ..Default::default()
-        };
+        let one = v1::LogChunk { data, ..Default::default() };
         assert_eq!(render(Marks::NONE, &[one, chunk("b", b"no end")]), [&all[..], b"no end"].concat());
     }
 
@@ -173,21 +148,12 @@ mod tests {
     #[test]
     fn stamps_are_those_of_each_line() {
         let mut first = chunk("a", b"1\n2\n3 ");
-        first.first_time = Some(prost_types::Timestamp {
-            seconds: 60,
-            nanos: 5,
-        });
+        first.first_time = Some(prost_types::Timestamp { seconds: 60, nanos: 5 });
         first.time_deltas = vec![1_000_000_000, -5];
         let mut second = chunk("a", b"more\n4\n");
-        second.first_time = Some(prost_types::Timestamp {
-            seconds: 60,
-            nanos: 0,
-        });
+        second.first_time = Some(prost_types::Timestamp { seconds: 60, nanos: 0 });
         second.time_deltas = vec![7];
-        let marks = Marks {
-            container: Switch::Off,
-            time: Switch::On,
-        };
+        let marks = Marks { container: Switch::Off, time: Switch::On };
         let text = render(marks, &[first, second]);
         assert_eq!(
             String::from_utf8_lossy(&text),
@@ -200,10 +166,7 @@ mod tests {
 
     #[test]
     fn a_line_without_stamp_has_none() {
-        let marks = Marks {
-            container: Switch::On,
-            time: Switch::On,
-        };
+        let marks = Marks { container: Switch::On, time: Switch::On };
         assert_eq!(render(marks, &[chunk("a", b"1\n")]), b"a | 1\n");
     }
 }

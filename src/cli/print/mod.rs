@@ -45,27 +45,19 @@ pub(crate) struct Printer {
 }
 
 enum How {
-    Text {
-        lines: Lines,
-        transcript: Transcript,
-    },
+    Text { lines: Lines, transcript: Transcript },
     Json,
 }
 
 impl Printer {
     pub(crate) fn new(console: Console, format: Format, marks: Marks, story: Story) -> Self {
         let how = match format {
-            Format::Text => How::Text {
-                lines: Lines::new(marks),
-                transcript: Transcript::new(console.err_colour, story),
-            },
+            Format::Text => {
+                How::Text { lines: Lines::new(marks), transcript: Transcript::new(console.err_colour, story) }
+            }
             Format::Json => How::Json,
         };
-        Self {
-            console,
-            how,
-            trouble: None,
-        }
+        Self { console, how, trouble: None }
     }
 
     /// Prints an update. An error is stdout's.
@@ -86,11 +78,7 @@ impl Printer {
         }
         match &mut self.how {
             How::Text { lines, transcript } => {
-                if let Update::Event(v1::Event {
-                    body: Some(Body::LogChunk(chunk)),
-                    ..
-                }) = update
-                {
+                if let Update::Event(v1::Event { body: Some(Body::LogChunk(chunk)), .. }) = update {
                     let bytes = lines.render(chunk);
                     return self.console.out(&bytes).await.map_err(Failure::Output);
                 }

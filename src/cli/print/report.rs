@@ -12,11 +12,7 @@ pub(crate) fn termination(end: &v1::Termination, colour: Colour) -> (String, Vec
     let unknown = v1::Outcome::default();
     let outcome = end.outcome.as_ref().unwrap_or(&unknown);
     let state = outcome.state();
-    let mut summary = styled(
-        colour,
-        state_style(state),
-        &name::<v1::TaskState>(outcome.state),
-    );
+    let mut summary = styled(colour, state_style(state), &name::<v1::TaskState>(outcome.state));
     let plain = state == v1::TaskState::Succeeded && outcome.reason() == v1::Reason::Completed;
     if !plain {
         let _ = write!(summary, " {}", name::<v1::Reason>(outcome.reason));
@@ -44,9 +40,7 @@ fn causes(outcome: &v1::Outcome, details: &mut Vec<String>) {
         details.push(stopped(stop));
     }
     if let Some(code) = outcome.exit_code {
-        let signal = outcome
-            .signal
-            .map_or_else(String::new, |signal| format!(", signal {signal}"));
+        let signal = outcome.signal.map_or_else(String::new, |signal| format!(", signal {signal}"));
         details.push(format!("exit code: {code}{signal}"));
     }
     if outcome.oom_killed {
@@ -62,14 +56,8 @@ fn causes(outcome: &v1::Outcome, details: &mut Vec<String>) {
             advice(outcome.retry_advice())
         ));
     }
-    if !matches!(
-        outcome.certainty(),
-        v1::Certainty::Observed | v1::Certainty::Unspecified
-    ) {
-        details.push(format!(
-            "certainty: {}",
-            name::<v1::Certainty>(outcome.certainty)
-        ));
+    if !matches!(outcome.certainty(), v1::Certainty::Observed | v1::Certainty::Unspecified) {
+        details.push(format!("certainty: {}", name::<v1::Certainty>(outcome.certainty)));
     }
 }
 
@@ -105,11 +93,7 @@ fn message(end: &v1::Termination, outcome: &v1::Outcome, details: &mut Vec<Strin
     if text.is_empty() || log_came || outcome.kubernetes_message.contains(text) {
         return;
     }
-    let of = if outcome.container.is_empty() {
-        String::new()
-    } else {
-        format!(" of {}", sanitize(&outcome.container))
-    };
+    let of = if outcome.container.is_empty() { String::new() } else { format!(" of {}", sanitize(&outcome.container)) };
     details.push(format!("message{of}:"));
     details.extend(text.lines().map(|line| format!("  {}", sanitize(line))));
 }
@@ -119,17 +103,11 @@ pub(crate) fn losses(end: &v1::Termination) -> Vec<String> {
     let deliveries = end.delivery.iter().flat_map(|delivery| &delivery.containers);
     deliveries
         .filter(|delivery| {
-            !matches!(
-                delivery.verdict(),
-                v1::DeliveryVerdict::Complete | v1::DeliveryVerdict::NotRequested
-            )
+            !matches!(delivery.verdict(), v1::DeliveryVerdict::Complete | v1::DeliveryVerdict::NotRequested)
         })
         .map(|delivery| {
-            let mut text = format!(
-                "log of {}: {}",
-                sanitize(&delivery.container),
-                name::<v1::DeliveryVerdict>(delivery.verdict)
-            );
+            let mut text =
+                format!("log of {}: {}", sanitize(&delivery.container), name::<v1::DeliveryVerdict>(delivery.verdict));
             if delivery.cause != 0 {
                 let _ = write!(text, " ({})", name::<v1::LogLossCause>(delivery.cause));
             }
@@ -157,10 +135,7 @@ mod tests {
     }
 
     fn end(outcome: v1::Outcome, containers: Vec<v1::ContainerDelivery>) -> v1::Termination {
-        v1::Termination {
-            outcome: Some(outcome),
-            delivery: Some(v1::Delivery { containers }),
-        }
+        v1::Termination { outcome: Some(outcome), delivery: Some(v1::Delivery { containers }) }
     }
 
     #[test]
@@ -246,10 +221,7 @@ mod tests {
         let (_, details) = termination(&end, Colour::Plain);
         assert_eq!(
             details,
-            [
-                "log of main: UNVERIFIED (POD_DELETED), 12 lines came",
-                "log of main: TRUNCATED (ROTATED), 12 lines came",
-            ]
+            ["log of main: UNVERIFIED (POD_DELETED), 12 lines came", "log of main: TRUNCATED (ROTATED), 12 lines came",]
         );
     }
 
@@ -266,10 +238,7 @@ mod tests {
         };
         let shown = |lines| termination(&end(outcome.clone(), vec![delivered(lines)]), Colour::Plain).1;
         let details = shown(0);
-        assert_eq!(
-            details[details.len() - 3..],
-            ["message of setup:", "  no disk", r"  \u{1b}[2Jgone"]
-        );
+        assert_eq!(details[details.len() - 3..], ["message of setup:", "  no disk", r"  \u{1b}[2Jgone"]);
         assert!(!shown(2).iter().any(|line| line.contains("no disk")));
     }
 }

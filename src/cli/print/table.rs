@@ -2,7 +2,7 @@
 
 use super::names::name;
 use super::report;
-use super::text::{bytes, exact, kubernetes, key, sanitize, seconds, span, state_style, styled, why};
+use super::text::{bytes, exact, key, kubernetes, sanitize, seconds, span, state_style, styled, why};
 use crate::cli::io::Colour;
 use crate::proto::v1;
 
@@ -21,10 +21,7 @@ impl Fields {
 
     fn render(self) -> String {
         let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        self.0
-            .iter()
-            .map(|(name, value)| format!("{name:width$}  {value}\n"))
-            .collect()
+        self.0.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
     }
 }
 
@@ -54,11 +51,7 @@ pub(crate) fn task(task: &v1::Task, colour: Colour) -> String {
         fields.add("Stop", format!("{cause}, grace {grace} {}", sanitize(&stop.reason)).trim_end());
     }
     times(task, &mut fields);
-    let labels: Vec<_> = task
-        .labels
-        .iter()
-        .map(|(key, value)| sanitize(&format!("{key}={value}")))
-        .collect();
+    let labels: Vec<_> = task.labels.iter().map(|(key, value)| sanitize(&format!("{key}={value}"))).collect();
     fields.add("Labels", labels.join(" "));
     let mut text = fields.render();
     text.push_str(&containers(&task.containers));
@@ -66,10 +59,7 @@ pub(crate) fn task(task: &v1::Task, colour: Colour) -> String {
 }
 
 fn ending(outcome: &v1::Outcome, colour: Colour, fields: &mut Fields) {
-    let end = v1::Termination {
-        outcome: Some(outcome.clone()),
-        delivery: None,
-    };
+    let end = v1::Termination { outcome: Some(outcome.clone()), delivery: None };
     let (summary, details) = report::termination(&end, colour);
     fields.add("Outcome", summary);
     for detail in details {
@@ -132,9 +122,7 @@ fn container_state(status: &v1::ContainerStatus) -> String {
             format!("running since {}", seconds(running.started_time.as_ref()))
         }
         Some(State::Terminated(end)) => {
-            let code = end
-                .exit_code
-                .map_or_else(String::new, |code| format!("exit code {code} "));
+            let code = end.exit_code.map_or_else(String::new, |code| format!("exit code {code} "));
             format!("ended {code}{}", sanitize(&end.reason))
         }
     }
@@ -185,14 +173,8 @@ fn cluster_fields(cluster: &v1::ClusterInfo, fields: &mut Fields) {
         let fresh = if scope.fresh { "fresh" } else { "stale" };
         fields.add("  Scope", format!("{}: {fresh}", sanitize(part)));
     }
-    fields.add(
-        "  Log rotation at",
-        bytes(cluster.container_log_max_bytes),
-    );
-    fields.add(
-        "  Deletion coverage",
-        name::<v1::DeletionCoverage>(cluster.deletion_coverage),
-    );
+    fields.add("  Log rotation at", bytes(cluster.container_log_max_bytes));
+    fields.add("  Deletion coverage", name::<v1::DeletionCoverage>(cluster.deletion_coverage));
 }
 
 fn features(info: &v1::GetServerInfoResponse, fields: &mut Fields) {
@@ -277,9 +259,6 @@ mod tests {
             ],
             ..Default::default()
         });
-        assert_eq!(
-            text,
-            "Version        0.1.0\nFeatures       launch\nNot there yet  templates\n"
-        );
+        assert_eq!(text, "Version        0.1.0\nFeatures       launch\nNot there yet  templates\n");
     }
 }

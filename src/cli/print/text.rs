@@ -141,21 +141,12 @@ mod tests {
 
     #[test]
     fn times() {
-        let time = prost_types::Timestamp {
-            seconds: 1_795_413_600,
-            nanos: 120_000_000,
-        };
+        let time = prost_types::Timestamp { seconds: 1_795_413_600, nanos: 120_000_000 };
         assert_eq!(seconds(Some(&time)), "2026-11-23T06:00:00Z");
         assert_eq!(exact(&time).as_deref(), Some("2026-11-23T06:00:00.12Z"));
-        assert_eq!(
-            timestamp(&time).map(nanoseconds).as_deref(),
-            Some("2026-11-23T06:00:00.120000000Z")
-        );
+        assert_eq!(timestamp(&time).map(nanoseconds).as_deref(), Some("2026-11-23T06:00:00.120000000Z"));
         assert_eq!(seconds(None), "-");
-        let never = prost_types::Timestamp {
-            seconds: i64::MAX,
-            nanos: 0,
-        };
+        let never = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
         assert_eq!(seconds(Some(&never)), "-");
     }
 

@@ -23,21 +23,14 @@ pub(super) async fn manifest(path: Option<&Path>) -> Result<String, Failure> {
             Err(error) => Err(error),
         }
     };
-    text.map_err(|source| Failure::File {
-        flag: "--file",
-        path: path.to_owned(),
-        source,
-    })
+    text.map_err(|source| Failure::File { flag: "--file", path: path.to_owned(), source })
 }
 
 async fn read(source: impl AsyncRead + Unpin) -> io::Result<String> {
     let mut text = String::new();
     let read = source.take(LIMIT + 1).read_to_string(&mut text).await?;
     if read as u64 > LIMIT {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            "a manifest has at most 512 KiB",
-        ));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a manifest has at most 512 KiB"));
     }
     if text.trim().is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));

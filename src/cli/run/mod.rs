@@ -12,6 +12,8 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 use tokio::sync::watch;
 
@@ -44,13 +46,18 @@ pub(super) async fn run(
         return detach(&mut session, &mut printer, &console, args.output.output).await;
     }
     let (accepted, known) = watch::channel(None);
-    let stop = stop::Stop {
-        client,
-        asked: request.key.unwrap_or_default(),
-        known,
-    };
-    supervise(pump(session, printer, accepted), stop, console, interrupts).await
+    let stop = stop::Stop { client, asked: request.key.unwrap_or_default(), known: known.clone() };
+    let result = supervise(pump(session, printer, accepted), stop, console.clone(), interrupts).await;
+    let launched = known.borrow().clone();
+    if let (Err(Failure::GaveUp { .. }), Some(key)) = (&result, launched) {
+        let name = text::key(&key);
+        console.err(&format!("{name} goes on without podlaunch; `podlaunch logs -f {name}` reads on")).await;
+    }
+    result
 }
+
+/// How long a last word may take.
+const LEAVING: Duration = Duration::from_millis(100);
 
 fn random_task_id() -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
@@ -69,17 +76,14 @@ async fn pump(
             Update::Accepted(first) => {
                 accepted.send_replace(first.key.clone());
             }
-            Update::Event(v1::Event {
-                body: Some(v1::event::Body::Termination(end)),
-                ..
-            }) => status = end.outcome.as_ref().map(ExitStatus::of_outcome),
+            Update::Event(v1::Event { body: Some(v1::event::Body::Termination(end)), .. }) => {
+                status = end.outcome.as_ref().map(ExitStatus::of_outcome)
+            }
             _ => {}
         }
         printer.show(&update).await?;
     }
-    status.ok_or(Failure::Answer {
-        field: "termination.outcome",
-    })
+    status.ok_or(Failure::Answer { field: "termination.outcome" })
 }
 
 /// Lets `work` go on to its end; the first Ctrl-C cancels the task, the second leaves.
@@ -100,18 +104,25 @@ async fn supervise(
         result = &mut work => return result,
         _ = interrupts.next() => {}
     }
-    let cancelling = stop.run(&console);
-    tokio::pin!(cancelling);
-    let cancelled = async {
-        cancelling.await;
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        biased;
-        result = &mut work => result,
-        _ = interrupts.next() => Ok(ExitStatus::CANCELLED),
-        () = cancelled => Ok(ExitStatus::CANCELLED),
+    let asked = stop.asked.clone();
+    let stopping = stop.run(&console);
+    tokio::pin!(stopping);
+    let mut answered = None;
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut work => return result,
+            _ = interrupts.next() => break,
+            () = &mut stopping, if answered.is_none() => answered = Some(()),
+        }
     }
+    if answered.is_none() {
+        let name = text::key(&asked);
+        let note = format!("left before the stop of {name} was confirmed; `podlaunch cancel {name}` asks again");
+        // Best effort: leaving must not wait for whoever does not read stderr.
+        let _ = tokio::time::timeout(LEAVING, console.err(&note)).await;
+    }
+    Ok(ExitStatus::CANCELLED)
 }
 
 /// Waits for the task to be there, prints its name and leaves it.
@@ -127,9 +138,7 @@ async fn detach(
             continue;
         };
         if format == Format::Text {
-            let key = accepted.key.as_ref().ok_or(Failure::Answer {
-                field: "accepted.key",
-            })?;
+            let key = accepted.key.as_ref().ok_or(Failure::Answer { field: "accepted.key" })?;
             let line = format!("{}\n", text::key(key));
             console.out(line.as_bytes()).await.map_err(Failure::Output)?;
         }

@@ -27,17 +27,16 @@ pub(super) struct Stop {
 impl Stop {
     /// Returns when the stop is recorded, or refused for good; both are told on stderr.
     pub(super) async fn run(mut self, console: &Console) {
-        console
-            .err("cancelling; Ctrl-C again leaves at once, and the task is still stopped")
-            .await;
-        if let Err(failure) = self.send().await {
-            for line in failure.report() {
-                console.err(&line).await;
-            }
-            console
-                .err("the task could not be cancelled; Ctrl-C again leaves it running")
-                .await;
+        let note = console.err("cancelling; Ctrl-C again leaves without waiting for the end");
+        // Beside each other: a stderr that nobody reads must not hold the cancel back.
+        let ((), sent) = tokio::join!(note, self.send());
+        let Err(failure) = sent else {
+            return;
+        };
+        for line in failure.report() {
+            console.err(&line).await;
         }
+        console.err("the task could not be cancelled; Ctrl-C again leaves it running").await;
     }
 
     async fn send(&mut self) -> Result<(), Failure> {

@@ -7,6 +7,10 @@ use v1::{attach_task_response as attach, launch_task_response as launch};
 
 /// A message of a LaunchTask or AttachTask stream.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, nearly always an event: a box would only add an allocation to each"
+)]
 pub(super) enum Message {
     Accepted(Box<v1::Accepted>),
     Event(v1::Event),

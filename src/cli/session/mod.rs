@@ -20,6 +20,7 @@ mod tests;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -44,11 +45,15 @@ const DRAINING: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub(super) enum Opening {
     Launch(Box<v1::LaunchTaskRequest>),
-    Attach(v1::AttachTaskRequest),
+    Attach(Box<v1::AttachTaskRequest>),
 }
 
 /// What a session gives out.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, nearly always an event: a box would only add an allocation to each"
+)]
 pub(super) enum Update {
     /// The task is there. First, and once.
     Accepted(Box<v1::Accepted>),
@@ -89,7 +94,7 @@ pub(super) struct Session {
     opening: Opening,
     retry_for: Duration,
     /// Key and last cursor, from the first Accepted on.
-    resume: Option<(v1::TaskKey, bytes::Bytes)>,
+    resume: Option<(v1::TaskKey, Bytes)>,
     live: Option<(Live, Instant)>,
     trouble: Option<Trouble>,
     wait: Duration,
@@ -168,7 +173,7 @@ impl Session {
                 let response = self.client.launch_task(request.as_ref().clone()).await?;
                 Ok(Live::Launch(response.into_inner()))
             }
-            (None, Opening::Attach(request)) => self.attach(request.clone()).await,
+            (None, Opening::Attach(request)) => self.attach(request.as_ref().clone()).await,
             (Some((key, cursor)), opening) => {
                 let request = resumed(key.clone(), cursor.clone(), opening);
                 self.attach(request).await
@@ -268,43 +273,29 @@ impl Session {
             Reached::Never => self.retry_for.min(FIRST_CONTACT),
             Reached::Once => self.retry_for,
         };
-        let trouble = self.trouble.get_or_insert_with(|| Trouble {
-            since: Instant::now(),
-            tries: 0,
-            backoff: Backoff::new(),
-        });
+        let trouble =
+            self.trouble.get_or_insert_with(|| Trouble { since: Instant::now(), tries: 0, backoff: Backoff::new() });
         let passed = trouble.since.elapsed();
         if passed >= allowed {
-            return Err(Failure::GaveUp {
-                seconds: passed.as_secs(),
-                status: Box::new(status),
-            });
+            return Err(Failure::GaveUp { seconds: passed.as_secs(), status: Box::new(status) });
         }
         trouble.tries += 1;
         // One more try just when the time is over, rather than none for having to wait too long.
         self.wait = trouble.backoff.step(asked).min(allowed - passed);
-        Ok(Update::Retrying(Retrying {
-            status,
-            delay: self.wait,
-            tries: trouble.tries,
-        }))
+        Ok(Update::Retrying(Retrying { status, delay: self.wait, tries: trouble.tries }))
     }
 }
 
 /// The request that goes on after `cursor` as `opening` began.
-fn resumed(key: v1::TaskKey, cursor: bytes::Bytes, opening: &Opening) -> v1::AttachTaskRequest {
+fn resumed(key: v1::TaskKey, cursor: Bytes, opening: &Opening) -> v1::AttachTaskRequest {
     use v1::attach_task_request::StartAt;
     let first = match opening {
         Opening::Launch(_) => v1::AttachTaskRequest::default(),
-        Opening::Attach(request) => request.clone(),
+        Opening::Attach(request) => request.as_ref().clone(),
     };
     v1::AttachTaskRequest {
         key: Some(key),
-        start_at: if cursor.is_empty() {
-            first.start_at
-        } else {
-            Some(StartAt::Cursor(cursor))
-        },
+        start_at: if cursor.is_empty() { first.start_at } else { Some(StartAt::Cursor(cursor)) },
         ..first
     }
 }

@@ -21,9 +21,7 @@ pub(crate) enum CallEnd {
 
 /// What this end of a call means: the contract's list of codes.
 pub(crate) fn judge(status: &Status) -> CallEnd {
-    let asked = status
-        .get_details_retry_info()
-        .and_then(|retry| retry.retry_delay);
+    let asked = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
     match status.code() {
         Code::Unavailable
         | Code::Unknown
@@ -31,9 +29,7 @@ pub(crate) fn judge(status: &Status) -> CallEnd {
         | Code::DeadlineExceeded
         | Code::Cancelled
         | Code::Aborted => CallEnd::Repeat(asked.unwrap_or_default()),
-        Code::ResourceExhausted | Code::FailedPrecondition => {
-            asked.map_or(CallEnd::Final, CallEnd::Repeat)
-        }
+        Code::ResourceExhausted | Code::FailedPrecondition => asked.map_or(CallEnd::Final, CallEnd::Repeat),
         _ => CallEnd::Final,
     }
 }

@@ -1,7 +1,7 @@
 //! What the server serves, for clients that ask: `/version`, `/api`, `/apis`, plain and aggregated.
 
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -35,6 +35,11 @@ pub fn answer(route: &Route, request: &Request) -> Result<Response, ApiError> {
             body
         }
         Route::Resources(name) => resources(name),
+        Route::OldOpenApi if accepts(request.headers(), &[openapi::OLD_PROTOBUF, openapi::OLD_PROTOBUF_ASKED]) => {
+            let kind = [(header::CONTENT_TYPE, openapi::OLD_PROTOBUF)];
+            return Ok((StatusCode::OK, kind, openapi::OLD_DOCUMENT).into_response());
+        }
+        Route::OldOpenApi => openapi::old_document(),
         Route::OpenApi => openapi::index(),
         Route::OpenApiDocument(path) => openapi::document(path).ok_or_else(ApiError::no_such_resource)?,
         Route::Health | Route::Resource(_) | Route::NoResource | Route::NoPath => {
@@ -61,6 +66,11 @@ fn version() -> Value {
         "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "", "compiler": "rustc", "platform": format!("{}/{arch}", std::env::consts::OS),
     })
+}
+
+fn accepts(headers: &HeaderMap, media_types: &[&str]) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|range| media_types.contains(&range.trim()))
 }
 
 fn wants_aggregated(headers: &HeaderMap) -> bool {

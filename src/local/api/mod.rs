@@ -5,7 +5,7 @@
 //!                                      │            ├ watch   (stream from the store's history)
 //!                                      │            └ logs    (NodeLogs of the node agent)
 //!                                      └ errors as Status objects, in Kubernetes' words
-//! background: scheduler (binds pods to the one node), namespaces (empties those being deleted), events (their age limit)
+//! background: scheduler (binds pods to the one node), namespaces (empties those being deleted), events and pods (their limits)
 //! ```
 //!
 //! The router is plain axum: `kube::Client::new(router, "default")` works in process, [`super::serve`] puts TLS before it.

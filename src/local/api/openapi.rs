@@ -7,6 +7,21 @@ use serde_json::{Map, Value, json};
 
 use crate::local::store::Kind;
 
+/// The media type of the older document in protobuf; kubectl asks for it with [`OLD_PROTOBUF_ASKED`], which is no valid content type.
+pub const OLD_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// See [`OLD_PROTOBUF`].
+pub const OLD_PROTOBUF_ASKED: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+/// `/openapi/v2` in protobuf: field 1, the version, and nothing else.
+pub const OLD_DOCUMENT: &[u8] = b"\x0a\x032.0";
+
+/// `/openapi/v2`: no definitions. kubectl asks it before it creates a `List`, and skips the kinds it does not find.
+pub fn old_document() -> Value {
+    let info = json!({"title": "podlaunch local cluster", "version": "v1.34.0"});
+    json!({"swagger": "2.0", "info": info, "paths": {}, "definitions": {}})
+}
+
 /// `/openapi/v3`: where the documents are.
 pub fn index() -> Value {
     let mut paths = Map::new();

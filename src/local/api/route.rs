@@ -32,6 +32,8 @@ pub enum Route {
     /// `/api/v1` or `/apis/GROUP/VERSION`; the core group is "".
     Resources(String),
     Resource(Target),
+    /// `/openapi/v2`
+    OldOpenApi,
     /// `/openapi/v3`
     OpenApi,
     /// `/openapi/v3/…`: the rest of the path.
@@ -56,6 +58,7 @@ pub fn route(path: &str) -> Route {
         ["apis", group] if is_group(group) => Route::Group((*group).to_owned()),
         ["apis", group, "v1"] if is_group(group) => Route::Resources((*group).to_owned()),
         ["apis", group, "v1", rest @ ..] if is_group(group) => resource(group, rest),
+        ["openapi", "v2"] => Route::OldOpenApi,
         ["openapi", "v3"] => Route::OpenApi,
         ["openapi", "v3", rest @ ..] => Route::OpenApiDocument(rest.join("/")),
         _ => Route::NoPath,

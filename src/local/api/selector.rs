@@ -346,6 +346,16 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_selector_or_an_error(text in "[a-z =!(),<>/.x]{0,20}") {
+            let labels = LabelSelector::parse(&text).map(|s| s.matches(&json!({})));
+            let fields = FieldSelector::parse(Kind::Pod, &text).map(|s| s.matches(&json!({})));
+            proptest::prop_assert!(labels.is_ok() || labels.is_err_and(|why| !why.is_empty()));
+            proptest::prop_assert!(fields.is_ok() || fields.is_err_and(|why| !why.is_empty()));
+        }
+    }
+
     #[test]
     fn fields_match_what_is_indexed() {
         let pod = json!({"metadata": {"name": "p"}, "spec": {"nodeName": "local"}, "status": {"phase": "Running"}});

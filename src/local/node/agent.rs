@@ -29,11 +29,7 @@ pub struct Agent {
 
 impl Agent {
     pub fn new(node: Arc<Shared>) -> Agent {
-        Agent {
-            node,
-            feeds: HashMap::new(),
-            workers: JoinSet::new(),
-        }
+        Agent { node, feeds: HashMap::new(), workers: JoinSet::new() }
     }
 
     /// Runs until dropped.
@@ -99,10 +95,7 @@ impl Agent {
         if pod["spec"]["nodeName"] != NODE_NAME {
             return;
         }
-        let (feed, told) = watch::channel(Feed {
-            pod: Arc::clone(pod),
-            gone: false,
-        });
+        let (feed, told) = watch::channel(Feed { pod: Arc::clone(pod), gone: false });
         let uid = uid.to_owned();
         self.feeds.insert(uid.clone(), feed);
         let worker = Worker::new(Arc::clone(&self.node), told);

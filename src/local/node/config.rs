@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::logs::file::Rotation;
-use super::pod::container::BackOff;
 
 /// How a node is set up.
 #[derive(Clone, Debug)]
@@ -35,10 +34,7 @@ impl NodeConfig {
     }
 
     pub(super) fn rotation(&self) -> Rotation {
-        Rotation {
-            max_size: self.log_max_size,
-            max_files: self.log_max_files,
-        }
+        Rotation { max_size: self.log_max_size, max_files: self.log_max_files }
     }
 }
 
@@ -67,12 +63,17 @@ pub struct Timing {
     pub min_grace: Duration,
 }
 
+/// Delays that double.
+#[derive(Clone, Copy, Debug)]
+pub struct BackOff {
+    pub first: Duration,
+    pub limit: Duration,
+}
+
 impl Default for Timing {
     fn default() -> Timing {
-        let back_off = |first, limit| BackOff {
-            first: Duration::from_millis(first),
-            limit: Duration::from_secs(limit),
-        };
+        let back_off =
+            |first, limit| BackOff { first: Duration::from_millis(first), limit: Duration::from_secs(limit) };
         Timing {
             terminal_gap: Duration::from_millis(50),
             removal_gap: Duration::from_millis(250),

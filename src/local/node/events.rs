@@ -53,10 +53,7 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(store: Store) -> Recorder {
-        Recorder {
-            store,
-            seen: HashMap::new(),
-        }
+        Recorder { store, seen: HashMap::new() }
     }
 
     /// Stores the Event, or counts it up.

@@ -39,7 +39,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use self::config::{NodeConfig, Timing};
 pub use self::logs::serve::LogServer;
-pub use self::pod::container::BackOff;
 
 use self::agent::Agent;
 use self::logs::serve::Logs;
@@ -82,7 +81,10 @@ impl Shared {
     /// Says once per image that it is not mapped.
     fn say_host_path(&self, image: &str) {
         if self.host_images.lock().insert(image.to_owned()) {
-            tracing::info!(image, "this image is not mapped to a directory: its programs are looked up in the host's PATH");
+            tracing::info!(
+                image,
+                "this image is not mapped to a directory: its programs are looked up in the host's PATH"
+            );
         }
     }
 }

@@ -40,13 +40,15 @@ pub enum Problem {
     ObjectMissing { kind: Kind, name: String },
     #[error("references non-existent {} key: {key}", .kind.singular())]
     KeyMissing { kind: Kind, key: String },
-    #[error("volume type \"{kind}\" is not supported by the local cluster; use emptyDir, secret, configMap, projected or downwardAPI")]
+    #[error(
+        "volume type \"{kind}\" is not supported by the local cluster; use emptyDir, secret, configMap, projected or downwardAPI"
+    )]
     Unsupported { kind: String },
     #[error("{what} \"{path}\" is invalid: it must stay inside its directory and not be that directory itself")]
     BadPath { what: &'static str, path: String },
-    #[error("{0}")]
+    #[error(transparent)]
     Field(#[from] super::spec::env::ConfigError),
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
@@ -66,10 +68,7 @@ pub fn prepare(store: &Store, pod: &Value, directory: &Path) -> Result<(), Mount
         if !mounted.contains(name) {
             continue;
         }
-        let failed = |problem| MountFailed {
-            volume: name.to_owned(),
-            problem,
-        };
+        let failed = |problem| MountFailed { volume: name.to_owned(), problem };
         let builder = Builder { store, pod };
         let files = builder.files(volume).map_err(failed)?;
         write_volume(&directory.join(name), &files).map_err(failed)?;
@@ -114,10 +113,7 @@ fn link(mount: &Value, env: &Environment, volumes: &Path, root: &Path) -> Result
 }
 
 fn inside(root: &Path, path: &str, what: &'static str) -> Result<std::path::PathBuf, Problem> {
-    let bad = || Problem::BadPath {
-        what,
-        path: path.to_owned(),
-    };
+    let bad = || Problem::BadPath { what, path: path.to_owned() };
     below(root, path).filter(|joined| joined != root).ok_or_else(bad)
 }
 
@@ -177,7 +173,9 @@ impl Builder<'_> {
     fn source(&self, kind: &str, source: &Value, mode: u32) -> Result<Files, Problem> {
         match kind {
             // A volume says `secretName`, a projection `name`.
-            "secret" => self.object(Kind::Secret, source["secretName"].as_str().or(source["name"].as_str()), source, mode),
+            "secret" => {
+                self.object(Kind::Secret, source["secretName"].as_str().or(source["name"].as_str()), source, mode)
+            }
             "configMap" => self.object(Kind::ConfigMap, source["name"].as_str(), source, mode),
             "downwardAPI" => self.downward(source, mode),
             other => Err(Problem::Unsupported { kind: other.to_owned() }),
@@ -189,10 +187,7 @@ impl Builder<'_> {
         let Some(object) = self.store.get(kind, self.pod.namespace(), name) else {
             return match is_optional(source) {
                 true => Ok(Files::new()),
-                false => Err(Problem::ObjectMissing {
-                    kind,
-                    name: name.to_owned(),
-                }),
+                false => Err(Problem::ObjectMissing { kind, name: name.to_owned() }),
             };
         };
         let mut data = data_of(kind, &object);
@@ -220,10 +215,7 @@ impl Builder<'_> {
                 Some(path) => fields::field(self.pod, path).unwrap_or_default(),
                 None => self.resource(&item["resourceFieldRef"])?,
             };
-            let file = FileSpec {
-                content: text.into_bytes(),
-                mode: mode_of(&item["mode"], mode),
-            };
+            let file = FileSpec { content: text.into_bytes(), mode: mode_of(&item["mode"], mode) };
             files.insert(item["path"].as_str().unwrap_or_default().to_owned(), file);
         }
         Ok(files)
@@ -281,7 +273,10 @@ mod tests {
         let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
         assert_eq!(read("mnt/s/deep/er"), "secret");
         assert_eq!(fs::metadata(root.join("mnt/s/deep/er")).unwrap().permissions().mode() & 0o777, 0o400);
-        assert_eq!((read("mnt/all/a"), read("mnt/all/k"), read("mnt/all/labels")), ("1".into(), "secret".into(), "x=\"y\"\n".into()));
+        assert_eq!(
+            (read("mnt/all/a"), read("mnt/all/k"), read("mnt/all/labels")),
+            ("1".into(), "secret".into(), "x=\"y\"\n".into())
+        );
         assert!(root.join("mnt/e").is_dir() && root.join("mnt/gone").is_dir());
     }
 
@@ -307,9 +302,18 @@ mod tests {
         for (volume, expected) in [
             (json!({"configMap": {"name": "nosuch"}}), "configmap \"nosuch\" not found"),
             (json!({"secret": {"secretName": "nosuch"}}), "secret \"nosuch\" not found"),
-            (json!({"secret": {"secretName": "s", "items": [{"key": "z", "path": "z"}]}}), "references non-existent secret key: z"),
-            (json!({"secret": {"secretName": "s", "items": [{"key": "k", "path": "../z"}]}}), "path \"../z\" is invalid: it must stay inside its directory and not be that directory itself"),
-            (json!({"hostPath": {"path": "/"}}), "volume type \"hostPath\" is not supported by the local cluster; use emptyDir, secret, configMap, projected or downwardAPI"),
+            (
+                json!({"secret": {"secretName": "s", "items": [{"key": "z", "path": "z"}]}}),
+                "references non-existent secret key: z",
+            ),
+            (
+                json!({"secret": {"secretName": "s", "items": [{"key": "k", "path": "../z"}]}}),
+                "path \"../z\" is invalid: it must stay inside its directory and not be that directory itself",
+            ),
+            (
+                json!({"hostPath": {"path": "/"}}),
+                "volume type \"hostPath\" is not supported by the local cluster; use emptyDir, secret, configMap, projected or downwardAPI",
+            ),
         ] {
             let mut volume = volume;
             volume["name"] = json!("v");

@@ -298,8 +298,7 @@ fn read_position(r: &mut Reader<'_>) -> Result<Position, CursorError> {
         return Err(CursorError::Invalid);
     }
     let (lines, bytes, count, later) = (r.number()?, r.number()?, r.number()?, r.number()?);
-    let counted =
-        if has(COUNT_UNKNOWN) { Counted::Unknown { exact_from: r.signed()? } } else { Counted::FromFirst };
+    let counted = if has(COUNT_UNKNOWN) { Counted::Unknown { exact_from: r.signed()? } } else { Counted::FromFirst };
     let high = if has(HAS_HIGH) { Some(r.stamp(0)?) } else { None };
     let base = high.map_or(0, |h| h.as_second());
     let known = high.filter(|_| has(LAST_IS_HIGH));

@@ -48,7 +48,9 @@ pub enum CursorError {
     #[error("the cursor is damaged; give back the bytes of an event's cursor unchanged")]
     Invalid,
     /// Given out by a newer version.
-    #[error("the cursor was given out by a newer version of podlaunch; attach to a server of that version, or without a cursor")]
+    #[error(
+        "the cursor was given out by a newer version of podlaunch; attach to a server of that version, or without a cursor"
+    )]
     Unsupported,
     /// Of another task, or of another pod of the same name.
     #[error("the cursor belongs to another task; attach without a cursor")]

@@ -40,9 +40,9 @@ impl Mark {
     }
 }
 
-/// The first eight bytes of an event's uid, enough to know it again within one container.
+/// FNV-1a of an event's uid: enough to know it again within one run of one container.
 fn fingerprint(uid: &str) -> u64 {
-    uid.bytes().take(12).fold(0, |hash, b| (hash << 5) | u64::from(b & 0x1f) ^ (hash >> 59))
+    uid.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 pub(super) fn advance(row: &mut Row, previous: Option<&Observation>, now: Timestamp, events: &mut Vec<TaskEvent>) {
@@ -73,7 +73,8 @@ pub(super) fn advance(row: &mut Row, previous: Option<&Observation>, now: Timest
 fn phases(c: &ContainerObservation) -> impl Iterator<Item = (u32, ContainerPhase)> {
     let waiting = matches!(c.state, ContainerState::Waiting { .. });
     let before = if waiting { Some(c.restarts) } else { c.restarts.checked_sub(1) };
-    let ended = before.zip(c.last.as_ref()).map(|(r, t): (u32, &Terminated)| (r, ContainerPhase::Terminated(t.clone())));
+    let ended =
+        before.zip(c.last.as_ref()).map(|(r, t): (u32, &Terminated)| (r, ContainerPhase::Terminated(t.clone())));
     let restart = if waiting && c.last.is_some() { c.restarts.saturating_add(1) } else { c.restarts };
     ended.into_iter().chain(phase(&c.state).map(|p| (restart, p)))
 }

@@ -12,7 +12,8 @@
 //! - Versions of one uid are taken in the order of their resourceVersion; an older or equal one is
 //!   no news. Another uid is another task's pod: it must not be fed here, and is ignored.
 //! - States only go forward, except from UNREACHABLE back to the state before. What is skipped is
-//!   not made up. A new reason for PENDING or STARTING is a [`StateChange`] of that same state.
+//!   not made up. A new reason for PENDING or STARTING is a
+//!   [`StateChange`](super::event::StateChange) of that same state.
 //! - An event's uid is a hash of the pod's uid and the event's content: no uid is given twice by a
 //!   row, and every replica gives the same event the same one.
 //! - The outcome is the last event, and there is one.
@@ -23,9 +24,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 
 use super::event::{Notice, TaskEvent, TaskEventBody};
-use super::observation::{
-    ContainerState, Holding, NeverStarted, Observation, PendingReason, StoredOutcome,
-};
+use super::observation::{ContainerState, Holding, NeverStarted, Observation, PendingReason, StoredOutcome};
 use super::outcome::{self, Before, Outcome};
 use super::reason::Reason;
 use super::state::State;
@@ -40,8 +39,7 @@ mod tests;
 pub mod uid;
 
 pub use deadline::Deadline;
-#[allow(unused_imports, reason = "named by this module's documentation")]
-use super::event::StateChange;
+pub use notices::{CHILD_OOM_KILLED, OURS, SECOND_START};
 
 /// What happened to a task's pod.
 #[derive(Debug, Clone)]

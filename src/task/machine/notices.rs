@@ -15,7 +15,13 @@ pub const SECOND_START: &str = "SecondStart";
 /// A process was killed for want of memory, but the container ended with exit code 0.
 pub const CHILD_OOM_KILLED: &str = "ChildOOMKilled";
 
-pub(super) fn take(row: &mut Row, occurred: Option<Timestamp>, notice: Notice, now: Timestamp, events: &mut Vec<TaskEvent>) {
+pub(super) fn take(
+    row: &mut Row,
+    occurred: Option<Timestamp>,
+    notice: Notice,
+    now: Timestamp,
+    events: &mut Vec<TaskEvent>,
+) {
     if notice.version <= row.notice_version {
         return;
     }
@@ -73,7 +79,8 @@ pub(super) fn remarks(o: &Observation, previous: Option<&Observation>, now: Time
     }
     let killed = |c: &ContainerObservation| matches!(&c.state, ContainerState::Terminated(t) if t.reason == "OOMKilled" && t.code == 0);
     if killed(c) && !before.is_some_and(killed) {
-        let message = "a process in the container was killed for want of memory; the container itself ended with exit code 0";
+        let message =
+            "a process in the container was killed for want of memory; the container itself ended with exit code 0";
         events.push(remark(o, CHILD_OOM_KILLED, message, &c.restarts.to_string(), now));
     }
 }

@@ -45,9 +45,9 @@ pub(super) fn for_stop(row: &Row) -> Option<PendingReason> {
 /// Whether this version proves that the primary has not started: not bound, or shown as waiting
 /// for its first run.
 pub(super) fn never_started(o: &Observation) -> NeverStarted {
-    let waiting = o.primary().is_some_and(|c| {
-        matches!(c.state, ContainerState::Waiting { .. }) && c.restarts == 0 && c.last.is_none()
-    });
+    let waiting = o
+        .primary()
+        .is_some_and(|c| matches!(c.state, ContainerState::Waiting { .. }) && c.restarts == 0 && c.last.is_none());
     if o.node.is_none() || waiting { NeverStarted::Proven } else { NeverStarted::Unknown }
 }
 
@@ -83,9 +83,7 @@ fn bound(o: &Observation) -> Option<PendingReason> {
     let before_primary = |role| matches!(role, Role::Init | Role::Sidecar);
     let early = o.containers.iter().filter(|c| before_primary(c.role));
     early.chain(o.primary()).find_map(|c| match &c.state {
-        ContainerState::Waiting { reason, message } => {
-            Some(because(reason::waiting(reason)?, reason, message))
-        }
+        ContainerState::Waiting { reason, message } => Some(because(reason::waiting(reason)?, reason, message)),
         _ => None,
     })
 }

@@ -40,7 +40,7 @@ pub(super) fn explain(row: &mut Row, now: Timestamp, events: &mut Vec<TaskEvent>
 
 /// When to look again, because time alone may make the node silent.
 pub(super) fn recheck_at(o: &Observation, now: Timestamp) -> Option<Timestamp> {
-    overdue_at(o).filter(|at| *at >= now)
+    overdue_at(o).filter(|at| *at > now)
 }
 
 struct Tell<'a> {
@@ -97,7 +97,14 @@ impl Tell<'_> {
         }
     }
 
-    fn push(&mut self, uid: String, occurred: Option<Timestamp>, state: State, previous: Option<State>, why: Option<Why>) {
+    fn push(
+        &mut self,
+        uid: String,
+        occurred: Option<Timestamp>,
+        state: State,
+        previous: Option<State>,
+        why: Option<Why>,
+    ) {
         let (reason, kubernetes_reason, kubernetes_message) = match why {
             Some(why) => (Some(why.reason), why.word, why.message),
             None => (None, String::new(), String::new()),
@@ -210,7 +217,7 @@ fn occurred(row: &Row) -> Option<Timestamp> {
 
 /// Since when the node is silent, if it is.
 fn silent_since(o: &Observation, now: Timestamp) -> Option<Timestamp> {
-    if o.phase_is_terminal() || o.node.is_none() || o.primary_terminated().is_some_and(|_| o.restart_policy == "Never") {
+    if o.phase_is_terminal() || o.node.is_none() {
         return None;
     }
     not_reporting(o, now).or_else(|| overdue_at(o).filter(|at| *at <= now))

@@ -1,0 +1,357 @@
+use jiff::SignedDuration;
+
+use super::*;
+use crate::task::event::Severity;
+use crate::task::key::TaskKey;
+use crate::task::observation::{Condition, ContainerObservation, Role, Stop, StopCause, Terminated};
+use crate::task::policy::{StoredPolicy, Timeouts};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn condition(kind: &str, status: &str, reason: Option<&str>, since: i64) -> Condition {
+    let reason = reason.map(Into::into);
+    Condition { kind: kind.into(), status: status.into(), reason, message: None, since: Some(at(since)) }
+}
+
+fn pod(state: ContainerState) -> Observation {
+    let timeouts = Timeouts { schedule: Some(10), startup: Some(20), execution: Some(30), lost: Some(40) };
+    Observation {
+        key: TaskKey::new("", "ns", "t", 1).unwrap(),
+        pod_name: "t-x".into(),
+        uid: "u-1".into(),
+        resource_version: 1,
+        generation: None,
+        observed_generation: None,
+        fingerprint: String::new(),
+        primary: "main".into(),
+        policy: StoredPolicy { timeouts, ..StoredPolicy::default() },
+        traceparent: None,
+        created: Some(at(0)),
+        deletion: None,
+        deletion_grace: None,
+        has_finalizer: Holding::Free,
+        stop: None,
+        outcome: None,
+        node: Some("n".into()),
+        gates: Vec::new(),
+        restart_policy: "Never".into(),
+        active_deadline_seconds: None,
+        grace_seconds: 30,
+        phase: "Pending".into(),
+        reason: None,
+        message: None,
+        start_time: Some(at(3)),
+        conditions: vec![condition("PodScheduled", "True", None, 2)],
+        containers: vec![ContainerObservation {
+            name: "main".into(),
+            role: Role::Primary,
+            restarts: 0,
+            container_id: None,
+            image: "i".into(),
+            image_id: None,
+            state,
+            last: None,
+        }],
+    }
+}
+
+fn unbound() -> Observation {
+    Observation { node: None, conditions: Vec::new(), ..pod(ContainerState::Unset) }
+}
+
+fn waiting(reason: &str) -> ContainerState {
+    ContainerState::Waiting { reason: reason.into(), message: format!("{reason}!") }
+}
+
+fn running() -> Observation {
+    let mut o = pod(ContainerState::Running { started: Some(at(5)) });
+    o.phase = "Running".into();
+    o.conditions.push(condition("Ready", "True", None, 5));
+    o.conditions.push(condition("ContainersReady", "True", None, 5));
+    o
+}
+
+fn exit(code: i32) -> ContainerState {
+    let (reason, message) = ("Error".into(), String::new());
+    ContainerState::Terminated(Terminated {
+        code,
+        signal: None,
+        reason,
+        message,
+        started: Some(at(5)),
+        finished: Some(at(9)),
+    })
+}
+
+/// A row fed version after version.
+struct Fed {
+    row: Row,
+    version: u64,
+    last: Step,
+}
+
+impl Fed {
+    fn first(o: Observation) -> Fed {
+        let (row, last) = Row::first(Arc::new(o), at(0));
+        Fed { row, version: 1, last }
+    }
+
+    fn pod(self, mut o: Observation, second: i64) -> Fed {
+        o.resource_version = self.version + 1;
+        self.input(Input::Pod(Arc::new(o)), second)
+    }
+
+    fn input(self, input: Input, second: i64) -> Fed {
+        let (row, last) = step(self.row, input, at(second));
+        Fed { version: row.observation().resource_version, row, last }
+    }
+
+    fn told(&self) -> Vec<String> {
+        let text = |e: &TaskEvent| match &e.body {
+            TaskEventBody::State(s) => s.reason.map_or(s.state.to_string(), |r| format!("{}/{r}", s.state)),
+            TaskEventBody::Container(c) => format!("{} {} {}", c.container, c.restart, c.phase.rank()),
+            TaskEventBody::Notice(n) => format!("notice {}", n.reason),
+            TaskEventBody::Outcome(o) => format!("outcome {}", o.outcome.state),
+        };
+        self.last.events.iter().map(text).collect()
+    }
+}
+
+fn notice(reason: &str, message: &str, version: u64) -> Input {
+    let notice = Notice {
+        reason: reason.into(),
+        message: message.into(),
+        severity: Severity::Warning,
+        count: 1,
+        container: None,
+        source: "kubelet".into(),
+        version,
+    };
+    Input::Notice { occurred: Some(at(1)), notice }
+}
+
+fn patched(o: &Observation, outcome: Outcome) -> Observation {
+    let text = outcome.to_text();
+    Observation { outcome: Some(StoredOutcome { outcome, text }), ..o.clone() }
+}
+
+#[test]
+fn old_versions_and_other_pods_are_no_news() {
+    let fed = Fed::first(running());
+    let again = Arc::clone(fed.row.observation());
+    let fed = fed.input(Input::Pod(again), 1);
+    assert_eq!(fed.last, Step::default());
+    let other = Observation { uid: "u-2".into(), resource_version: 99, ..pod(exit(0)) };
+    let fed = fed.input(Input::Pod(Arc::new(other.clone())), 1).input(Input::Gone(Some(Arc::new(other))), 1);
+    assert_eq!((fed.last.clone(), fed.row.is_gone(), fed.row.state()), (Step::default(), false, State::Running));
+}
+
+#[test]
+fn an_outcome_is_asked_for_once_a_version_and_told_once() {
+    let done = Observation { has_finalizer: Holding::Held, ..pod(exit(3)) };
+    let fed = Fed::first(running()).pod(done.clone(), 9);
+    assert_eq!(fed.told(), ["main 0 3"]);
+    let [Effect::StoreOutcome(outcome)] = &fed.last.effects[..] else { panic!("{:?}", fed.last.effects) };
+    let outcome = Outcome::clone(outcome);
+    // The patch failed its test: the pod that is there now is decided anew.
+    let mut fed = fed.pod(done.clone(), 10);
+    assert!(matches!(fed.last.effects[..], [Effect::StoreOutcome(_)]) && fed.last.events.is_empty());
+    fed = fed.pod(patched(&done, outcome.clone()), 11);
+    assert_eq!(
+        (fed.told(), fed.last.effects.clone()),
+        (vec!["outcome FAILED".to_string()], vec![Effect::RemoveFinalizer])
+    );
+    assert_eq!(fed.row.outcome().unwrap().text, outcome.to_text());
+    // Whatever comes later: nothing is told, another text does not count.
+    let other = Outcome { exit_code: Some(4), ..outcome.clone() };
+    let mut later = patched(&done, other);
+    (later.deletion, later.deletion_grace) = (Some(at(20)), Some(0));
+    fed = fed.pod(later.clone(), 20).input(notice("Killing", "", 9), 20);
+    assert!(fed.last.events.is_empty());
+    fed = fed.input(Input::Gone(None), 21);
+    assert!(fed.last.events.is_empty() && fed.row.is_gone());
+    assert_eq!(fed.row.outcome().unwrap().outcome, outcome);
+}
+
+#[test]
+fn a_pod_that_is_gone_has_an_outcome_at_once() {
+    let fed = Fed::first(running()).input(Input::Gone(None), 9);
+    assert_eq!(fed.told(), ["outcome LOST"]);
+    let stored = fed.row.outcome().unwrap();
+    assert_eq!(Outcome::from_text(&stored.text).unwrap(), stored.outcome);
+    let last = Observation { resource_version: 9, phase: "Failed".into(), ..pod(exit(3)) };
+    let fed = Fed::first(running()).input(Input::Gone(Some(Arc::new(last.clone()))), 9);
+    assert_eq!(fed.told(), ["main 0 3", "outcome FAILED"]);
+    // The last version carries an outcome: it counts.
+    let cancelled = Outcome { state: State::Cancelled, ..outcome::decide(&last).unwrap() };
+    let fed = Fed::first(running()).input(Input::Gone(Some(Arc::new(patched(&last, cancelled)))), 9);
+    assert_eq!(fed.told(), ["main 0 3", "outcome CANCELLED"]);
+}
+
+#[test]
+fn why_it_is_pending_is_told_once_for_each_reason() {
+    let mut fed = Fed::first(unbound());
+    assert_eq!(fed.told(), ["PENDING"]);
+    fed = fed.input(notice("FailedScheduling", "0/1 nodes", 3), 1);
+    assert_eq!(fed.told(), ["notice FailedScheduling", "PENDING/UNSCHEDULABLE"]);
+    assert_eq!(fed.row.pending().unwrap().kubernetes_message, "0/1 nodes");
+    let unschedulable =
+        || Observation { conditions: vec![condition("PodScheduled", "False", Some("Unschedulable"), 1)], ..unbound() };
+    fed = fed.pod(unschedulable(), 2);
+    assert_eq!((fed.told().len(), fed.row.pending().unwrap().kubernetes_reason.as_str()), (0, "Unschedulable"));
+    fed = fed.pod(pod(ContainerState::Unset), 3);
+    assert_eq!((fed.told(), fed.row.pending()), (vec!["STARTING".to_string()], None));
+    fed = fed.input(notice("Failed", "Failed to pull image \"x\": no", 4), 3);
+    assert_eq!(fed.told(), ["notice Failed", "STARTING/IMAGE_PULL_FAILED"]);
+    for (reason, told) in [
+        ("ErrImagePull", vec!["main 0 1"]),
+        ("ImagePullBackOff", vec!["main 0 1"]),
+        ("ErrImagePull", vec![]),
+        ("CreateContainerConfigError", vec!["STARTING/CREATE_CONTAINER_CONFIG_ERROR", "main 0 1"]),
+        ("ErrImagePull", vec![]),
+    ] {
+        fed = fed.pod(pod(waiting(reason)), 4);
+        assert_eq!(fed.told(), told, "{reason}");
+        assert_eq!(fed.row.pending().unwrap().kubernetes_message, format!("{reason}!"));
+    }
+    // A replayed list of events is no news.
+    fed = fed.input(notice("Failed", "Failed to pull image \"x\": no", 4), 5);
+    assert_eq!(fed.last, Step::default());
+    fed = fed.pod(running(), 6);
+    assert_eq!((fed.told(), fed.row.pending()), (vec!["RUNNING".to_string(), "main 0 2".into()], None));
+    assert!(fed.row.pending_for_stop().is_none());
+}
+
+#[test]
+fn a_gated_task_is_queued() {
+    let gated = |gate: &str| Observation {
+        gates: vec![gate.into()],
+        conditions: vec![condition("PodScheduled", "False", Some("SchedulingGated"), 0)],
+        ..unbound()
+    };
+    assert_eq!(Fed::first(gated("podlaunch.dev/queue")).told(), ["PENDING/QUEUED"]);
+    assert_eq!(Fed::first(gated("other")).told(), ["PENDING/GATED"]);
+    let opened = Observation { gates: Vec::new(), ..gated("") };
+    assert_eq!(Fed::first(opened).told(), ["PENDING"]);
+}
+
+#[test]
+fn what_a_stop_carries() {
+    let of = |o: Observation| Fed::first(o).row.pending_for_stop().unwrap();
+    let found = |p: PendingReason| (p.reason, p.kubernetes_reason, p.never_started);
+    use NeverStarted::{Proven, Unknown};
+    assert_eq!(found(of(unbound())), (Reason::ScheduleTimeout, String::new(), Proven));
+    assert_eq!(found(of(pod(ContainerState::Unset))), (Reason::StartupTimeout, String::new(), Unknown));
+    let creating = pod(waiting("ContainerCreating"));
+    assert_eq!(found(of(creating)), (Reason::StartupTimeout, "ContainerCreating".into(), Proven));
+    let pull = of(pod(waiting("ErrImagePull")));
+    assert_eq!(found(pull), (Reason::ImagePullFailed, "ErrImagePull".into(), Proven));
+}
+
+#[test]
+fn a_silent_node_is_unreachable_until_it_is_back_or_lost() {
+    let silent = |since| {
+        let mut o = running();
+        o.conditions[1] = condition("Ready", "False", None, since);
+        o
+    };
+    let mut fed = Fed::first(running()).pod(silent(100), 101);
+    assert_eq!(fed.told(), ["UNREACHABLE/NODE_UNREACHABLE"]);
+    let uid = fed.last.events[0].uid.clone();
+    // The execution timeout comes first, then a stop is recorded and only the lost timeout is left.
+    assert_eq!(fed.row.deadline(), Some(Deadline { at: at(35), cause: StopCause::ExecutionTimeout }));
+    let mut o = silent(100);
+    o.policy.timeouts.execution = None;
+    fed = fed.pod(o, 102);
+    assert_eq!(fed.row.deadline(), Some(Deadline { at: at(140), cause: StopCause::LostTimeout }));
+    fed = fed.pod(running(), 110);
+    assert_eq!((fed.told(), fed.row.state()), (vec!["RUNNING".to_string()], State::Running));
+    assert_ne!(fed.last.events[0].uid, Fed::first(running()).last.events[0].uid, "a return is another event");
+    fed = fed.pod(silent(200), 201);
+    assert_ne!(fed.last.events[0].uid, uid, "another silence is another event");
+    assert_eq!(Fed::first(silent(200)).last.events[1].uid, fed.last.events[0].uid, "the same one is the same");
+    // kubelet itself says not ready: it reports.
+    let mut o = running();
+    o.conditions[1] = condition("Ready", "False", Some("ContainersNotReady"), 210);
+    fed = fed.pod(o, 211);
+    assert_eq!(fed.told(), ["RUNNING"]);
+}
+
+#[test]
+fn an_overdue_deletion_is_a_silent_node() {
+    let mut o = running();
+    (o.deletion, o.deletion_grace) = (Some(at(50)), Some(20));
+    let fed = Fed::first(running()).pod(o.clone(), 31);
+    assert_eq!(
+        (fed.told(), fed.last.effects.clone()),
+        (vec!["TERMINATING/POD_DELETED".to_string()], vec![Effect::Recheck { at: at(110) }])
+    );
+    assert_eq!(fed.row.deadline(), None);
+    let fed = fed.input(Input::Tick, 109);
+    assert!(fed.last.events.is_empty());
+    let fed = fed.input(Input::Tick, 110);
+    assert_eq!(fed.told(), ["UNREACHABLE/NODE_UNREACHABLE"]);
+    assert_eq!(fed.row.deadline(), Some(Deadline { at: at(150), cause: StopCause::LostTimeout }));
+    // A forced deletion still has the pod's own grace.
+    o.deletion_grace = Some(0);
+    let fed = Fed::first(o);
+    assert_eq!(fed.last.effects, [Effect::Recheck { at: at(50) + SignedDuration::from_secs(30 + 60) }]);
+}
+
+#[test]
+fn deadlines_follow_the_state() {
+    let deadline = |o: Observation| Fed::first(o).row.deadline().map(|d| (d.at, d.cause));
+    assert_eq!(deadline(unbound()), Some((at(10), StopCause::ScheduleTimeout)));
+    assert_eq!(deadline(pod(waiting("x"))), Some((at(22), StopCause::StartupTimeout)));
+    assert_eq!(deadline(running()), Some((at(35), StopCause::ExecutionTimeout)));
+    assert_eq!(deadline(pod(exit(3))), None);
+    let stop = Stop {
+        cause: StopCause::Cancel,
+        caller: String::new(),
+        message: String::new(),
+        time: at(9),
+        grace_seconds: 1,
+        pending: None,
+    };
+    assert_eq!(deadline(Observation { stop: Some(stop), ..running() }), None);
+    let mut restarted =
+        Observation { restart_policy: "OnFailure".into(), ..pod(ContainerState::Running { started: Some(at(15)) }) };
+    restarted.containers[0].restarts = 1;
+    let ContainerState::Terminated(last) = exit(1) else { return };
+    restarted.containers[0].last = Some(last);
+    assert_eq!(deadline(restarted), Some((at(35), StopCause::ExecutionTimeout)), "from the first start");
+}
+
+#[test]
+fn nothing_comes_twice_though_the_node_takes_back_what_it_said() {
+    let mut fed = Fed::first(pod(waiting("ContainerCreating"))).pod(running(), 5);
+    assert_eq!(fed.told(), ["RUNNING", "main 0 2"]);
+    fed = fed.pod(pod(waiting("ContainerCreating")), 6).pod(running(), 7);
+    assert_eq!(fed.told(), Vec::<String>::new());
+    assert_eq!(fed.row.state(), State::Running);
+}
+
+#[test]
+fn a_second_start_under_never_is_remarked() {
+    let mut again = running();
+    again.containers[0].restarts = 1;
+    let fed = Fed::first(running()).pod(again, 6);
+    assert_eq!(fed.told(), ["main 1 2", "notice SecondStart"]);
+}
+
+#[test]
+fn repeated_notices_thin_out() {
+    let counted = |count: u32| match notice("BackOff", "again", u64::from(count)) {
+        Input::Notice { occurred, notice } => Input::Notice { occurred, notice: Notice { count, ..notice } },
+        other => other,
+    };
+    let mut fed = Fed::first(running());
+    let mut told = Vec::new();
+    for count in 1..=20 {
+        fed = fed.input(counted(count), 6);
+        told.extend(fed.last.events.iter().map(|_| count));
+    }
+    assert_eq!(told, [1, 2, 4, 8, 16]);
+}

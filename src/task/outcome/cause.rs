@@ -1,6 +1,6 @@
 //! Which of several things that happened is the one reason: the order of precedence.
 
-use super::facts::{Facts, Started, Word, disruption_target, ended_before, ended_before_deletion, is_start_error};
+use super::facts::{Facts, Started, disruption_target, ended_before, ended_before_deletion, is_start_error};
 use super::{Certainty, Origin, RetryAdvice};
 use crate::task::observation::{ContainerObservation, ContainerState, Observation, Role, Stop, StopCause, Terminated};
 use crate::task::reason::{self, Reason};
@@ -46,20 +46,19 @@ pub(super) fn at_end(o: &Observation, facts: &Facts<'_>) -> Verdict {
         .unwrap_or_else(|| inferred(o, facts))
 }
 
-/// A pod object that went away without its end having been seen.
-pub(super) fn vanished(o: &Observation, facts: &Facts<'_>, word: Word) -> Verdict {
+/// A pod object that went away without its terminal phase having been seen.
+pub(super) fn vanished(o: &Observation, facts: &Facts<'_>) -> Verdict {
     if let Some(verdict) = stopped(o, facts) {
         return verdict;
     }
-    let seen_end = word == Word::LastSeen && (facts.exit_code().is_some() || facts.started == Started::Never);
-    if seen_end {
-        return disrupted(o, facts).unwrap_or_else(|| {
-            let verdict = own_end(o, facts);
-            verdict.unwrap_or_else(|| deleted_before_start(o))
+    if let Some(code) = facts.exit_code() {
+        let own = |v: Option<Verdict>| v.filter(|_| code < 128);
+        return disrupted(o, facts).or_else(|| own(own_end(o, facts))).unwrap_or_else(|| {
+            Verdict::new(State::Disrupted, Reason::PodVanished, Origin::Cluster, Certainty::Inferred)
         });
     }
     if facts.started == Started::Never {
-        return deleted_before_start(o);
+        return disrupted(o, facts).unwrap_or_else(|| deleted_before_start(o));
     }
     let target = disruption_target(o);
     Verdict::new(State::Lost, Reason::PodVanished, Origin::Cluster, Certainty::MayStillBeRunning)
@@ -73,6 +72,10 @@ fn deleted_before_start(o: &Observation) -> Verdict {
 
 /// A pod whose node was silent for its lost timeout.
 pub(super) fn lost(o: &Observation, facts: &Facts<'_>) -> Verdict {
+    if o.stop.is_none() && facts.exit_code().is_some() {
+        // The primary's end had been reported; only the pod's never was.
+        return vanished(o, facts);
+    }
     let mut verdict = stopped(o, facts).unwrap_or_else(|| {
         let word = disruption_target(o).or_else(|| o.condition("Ready"));
         let mut lost = Verdict::new(State::Lost, Reason::LostTimeout, Origin::Cluster, Certainty::MayStillBeRunning)
@@ -242,16 +245,16 @@ fn own_end(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
     let verdict = |state, reason, origin, sure| Verdict::new(state, reason, origin, sure).by(&o.primary);
     let user = |reason| verdict(State::Failed, reason, Origin::User, Certainty::Observed).words(Some(&t.reason), None);
     Some(match t.exit_code() {
-        Some(0) => verdict(State::Succeeded, Reason::Completed, Origin::User, Certainty::Observed)
-            .words(Some(&t.reason), None),
+        Some(0) => {
+            verdict(State::Succeeded, Reason::Completed, Origin::User, Certainty::Observed).words(Some(&t.reason), None)
+        }
         Some(_) if t.reason == "OOMKilled" => user(Reason::OomKilled),
         Some(_) => user(Reason::ExitCode),
         None if t.reason == "StartError" => user(Reason::StartError).words(Some(&t.reason), Some(&t.message)),
         None if is_start_error(t) => user(Reason::RunContainerError).words(Some(&t.reason), Some(&t.message)),
         None => {
             let reason = if t.reason == "Unknown" { Reason::ExitCodeUnknown } else { Reason::ContainerStatusUnknown };
-            verdict(State::Lost, reason, Origin::Cluster, Certainty::Inferred)
-                .words(Some(&t.reason), Some(&t.message))
+            verdict(State::Lost, reason, Origin::Cluster, Certainty::Inferred).words(Some(&t.reason), Some(&t.message))
         }
     })
 }

@@ -58,9 +58,7 @@ impl Outcome {
             return self;
         }
         self.shortened = true;
-        let keep = |c: &super::ContainerSummary, decider: &str| {
-            c.name == decider || c.role == super::Role::Primary
-        };
+        let keep = |c: &super::ContainerSummary, decider: &str| c.name == decider || c.role == super::Role::Primary;
         while self.size() > MAX_TEXT
             && let Some(at) = self.containers.iter().rposition(|c| !keep(c, &self.container))
         {

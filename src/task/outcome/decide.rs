@@ -41,7 +41,7 @@ fn gone(o: &Observation, word: Word) -> Outcome {
         return outcome;
     }
     let facts = Facts::of(o, Before::Unknown, word);
-    build(o, &facts, cause::vanished(o, &facts, word))
+    build(o, &facts, cause::vanished(o, &facts))
 }
 
 /// The outcome of a pod whose node was silent for the task's lost timeout.

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::task::observation::{Condition, ContainerObservation, ContainerState, NeverStarted, Observation, Terminated};
+use crate::task::observation::{
+    Condition, ContainerObservation, ContainerState, NeverStarted, Observation, Terminated,
+};
 
 /// What a replica saw before the version it decides from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +51,8 @@ impl<'a> Facts<'a> {
     pub(super) fn of(o: &'a Observation, before: Before, word: Word) -> Self {
         let primary = o.primary();
         Facts {
-            end: primary.and_then(end_of),
+            // A run that failed under OnFailure may have been followed by another, unless the node said its last.
+            end: primary.and_then(end_of).filter(|t| word == Word::Final || o.restart_policy == "Never" || t.code == 0),
             started: started(o, before, word),
             running: primary.is_some_and(|c| matches!(c.state, ContainerState::Running { .. })),
         }

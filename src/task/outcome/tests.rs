@@ -111,6 +111,7 @@ fn stopped(o: &mut Observation, cause: StopCause, never_started: Option<NeverSta
     o.stop = Some(Stop { cause, caller, message, time: at(8), grace_seconds: 30, pending });
 }
 
+/// State, reason, origin, advice, certainty, exit code.
 fn short(o: &Outcome) -> String {
     let text = |v: serde_json::Value| v.as_str().unwrap().to_string();
     let json = serde_json::to_value(o).unwrap();
@@ -159,66 +160,170 @@ fn precedence() {
     let killed = || ended("Failed", terminated(137, "Error"));
     let done = || ended("Succeeded", terminated(0, "Completed"));
     let cases = [
-        ("stop over disruption", with(killed(), |o| {
-            stopped(o, StopCause::Cancel, None);
-            disrupted(o, "DeletionByPodGC", 9);
-        }), "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("exit 0 under a cancel", with(done(), |o| stopped(o, StopCause::Cancel, None)),
-            "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 0"),
-        ("exit 0 under a timeout", with(done(), |o| stopped(o, StopCause::ExecutionTimeout, None)),
-            "FAILED EXECUTION_TIMEOUT CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 0"),
-        ("disconnected", with(killed(), |o| stopped(o, StopCause::Disconnected, None)),
-            "CANCELLED DISCONNECTED CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("stop of a pull", with(ended("Failed", unknown()), |o| stopped(o, StopCause::StartupTimeout, Some(NeverStarted::Proven))),
-            "FAILED IMAGE_PULL_FAILED USER SAFE_NEVER_STARTED OBSERVED -"),
-        ("stop of a pull that just got through", with(killed(), |o| stopped(o, StopCause::StartupTimeout, Some(NeverStarted::Proven))),
-            "FAILED IMAGE_PULL_FAILED USER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("stop, nothing known", with(ended("Failed", unknown()), |o| stopped(o, StopCause::StartupTimeout, None)),
-            "FAILED STARTUP_TIMEOUT CALLER MAY_HAVE_SIDE_EFFECTS INFERRED -"),
-        ("cancel while waiting", with(pod("Failed", waiting()), |o| stopped(o, StopCause::Cancel, None)),
-            "CANCELLED CANCELLED_BY_CALLER CALLER SAFE_NEVER_STARTED OBSERVED -"),
-        ("evicted by kubelet", with(killed(), |o| {
-            o.reason = Some("Evicted".into());
-            disrupted(o, "TerminationByKubelet", 60);
-        }), "DISRUPTED EVICTED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("critical pod", with(killed(), |o| {
-            o.reason = Some("Preempting".into());
-            disrupted(o, "TerminationByKubelet", 9);
-        }), "DISRUPTED PREEMPTED_BY_NODE CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("node shutdown", with(killed(), |o| o.reason = Some("Terminated".into())),
-            "DISRUPTED NODE_SHUTDOWN CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("new kind of disruption", with(killed(), |o| disrupted(o, "SomethingNew", 9)),
-            "DISRUPTED DISRUPTED_OTHER CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("disruption that came after", with(ended("Failed", terminated(3, "Error")), |o| disrupted(o, "EvictionByEvictionAPI", 11)),
-            "FAILED EXIT_CODE USER MAY_HAVE_SIDE_EFFECTS OBSERVED 3"),
-        ("kill with the node's clock behind", with(killed(), |o| disrupted(o, "EvictionByEvictionAPI", 40)),
-            "DISRUPTED API_EVICTED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("disrupted and unknown", with(ended("Failed", unknown()), |o| disrupted(o, "DeletionByTaintManager", 9)),
-            "DISRUPTED TAINT_EVICTED CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED -"),
-        ("node gone", with(pod("Failed", ContainerState::Running { started: Some(at(5)) }), |o| disrupted(o, "DeletionByPodGC", 9)),
-            "LOST NODE_LOST CLUSTER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -"),
-        ("node gone, waiting is out of date", with(pod("Failed", waiting()), |o| disrupted(o, "DeletionByPodGC", 9)),
-            "DISRUPTED POD_GC CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED -"),
-        ("deadline", with(killed(), |o| o.reason = Some("DeadlineExceeded".into())),
-            "FAILED DEADLINE_EXCEEDED CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 137"),
-        ("refused by the node", with(pod("Failed", ContainerState::Unset), |o| o.reason = Some("NewPredicate".into())),
-            "DISRUPTED ADMISSION_REJECTED_BY_NODE CLUSTER SAFE_NEVER_STARTED OBSERVED -"),
-        ("refused by a node that shuts down", with(pod("Failed", ContainerState::Unset), |o| o.reason = Some("NodeShutdown".into())),
-            "DISRUPTED NODE_SHUTDOWN CLUSTER SAFE_NEVER_STARTED OBSERVED -"),
-        ("init", with(pod("Failed", waiting()), |o| o.containers.insert(0, container("i", Role::Init, ContainerState::Terminated(terminated(7, "Error"))))),
-            "FAILED INIT_CONTAINER_FAILED USER SAFE_NEVER_STARTED OBSERVED -"),
+        (
+            "stop over disruption",
+            with(killed(), |o| {
+                stopped(o, StopCause::Cancel, None);
+                disrupted(o, "DeletionByPodGC", 9);
+            }),
+            "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "exit 0 under a cancel",
+            with(done(), |o| stopped(o, StopCause::Cancel, None)),
+            "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 0",
+        ),
+        (
+            "exit 0 under a timeout",
+            with(done(), |o| stopped(o, StopCause::ExecutionTimeout, None)),
+            "FAILED EXECUTION_TIMEOUT CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 0",
+        ),
+        (
+            "disconnected",
+            with(killed(), |o| stopped(o, StopCause::Disconnected, None)),
+            "CANCELLED DISCONNECTED CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "stop of a pull",
+            with(ended("Failed", unknown()), |o| stopped(o, StopCause::StartupTimeout, Some(NeverStarted::Proven))),
+            "FAILED IMAGE_PULL_FAILED USER SAFE_NEVER_STARTED OBSERVED -",
+        ),
+        (
+            "stop of a pull that just got through",
+            with(killed(), |o| stopped(o, StopCause::StartupTimeout, Some(NeverStarted::Proven))),
+            "FAILED IMAGE_PULL_FAILED USER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "stop, nothing known",
+            with(ended("Failed", unknown()), |o| stopped(o, StopCause::StartupTimeout, None)),
+            "FAILED STARTUP_TIMEOUT CALLER MAY_HAVE_SIDE_EFFECTS INFERRED -",
+        ),
+        (
+            "cancel while waiting",
+            with(pod("Failed", waiting()), |o| stopped(o, StopCause::Cancel, None)),
+            "CANCELLED CANCELLED_BY_CALLER CALLER SAFE_NEVER_STARTED OBSERVED -",
+        ),
+        (
+            "evicted by kubelet",
+            with(killed(), |o| {
+                o.reason = Some("Evicted".into());
+                disrupted(o, "TerminationByKubelet", 60);
+            }),
+            "DISRUPTED EVICTED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "critical pod",
+            with(killed(), |o| {
+                o.reason = Some("Preempting".into());
+                disrupted(o, "TerminationByKubelet", 9);
+            }),
+            "DISRUPTED PREEMPTED_BY_NODE CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "node shutdown",
+            with(killed(), |o| o.reason = Some("Terminated".into())),
+            "DISRUPTED NODE_SHUTDOWN CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "new kind of disruption",
+            with(killed(), |o| disrupted(o, "SomethingNew", 9)),
+            "DISRUPTED DISRUPTED_OTHER CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "disruption that came after",
+            with(ended("Failed", terminated(3, "Error")), |o| disrupted(o, "EvictionByEvictionAPI", 11)),
+            "FAILED EXIT_CODE USER MAY_HAVE_SIDE_EFFECTS OBSERVED 3",
+        ),
+        (
+            "kill with the node's clock behind",
+            with(killed(), |o| disrupted(o, "EvictionByEvictionAPI", 40)),
+            "DISRUPTED API_EVICTED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "disrupted and unknown",
+            with(ended("Failed", unknown()), |o| disrupted(o, "DeletionByTaintManager", 9)),
+            "DISRUPTED TAINT_EVICTED CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED -",
+        ),
+        (
+            "node gone",
+            with(pod("Failed", ContainerState::Running { started: Some(at(5)) }), |o| {
+                disrupted(o, "DeletionByPodGC", 9)
+            }),
+            "LOST NODE_LOST CLUSTER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -",
+        ),
+        (
+            "node gone, waiting is out of date",
+            with(pod("Failed", waiting()), |o| disrupted(o, "DeletionByPodGC", 9)),
+            "DISRUPTED POD_GC CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED -",
+        ),
+        (
+            "deadline",
+            with(killed(), |o| o.reason = Some("DeadlineExceeded".into())),
+            "FAILED DEADLINE_EXCEEDED CALLER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "refused by the node",
+            with(pod("Failed", ContainerState::Unset), |o| o.reason = Some("NewPredicate".into())),
+            "DISRUPTED ADMISSION_REJECTED_BY_NODE CLUSTER SAFE_NEVER_STARTED OBSERVED -",
+        ),
+        (
+            "refused by a node that shuts down",
+            with(pod("Failed", ContainerState::Unset), |o| o.reason = Some("NodeShutdown".into())),
+            "DISRUPTED NODE_SHUTDOWN CLUSTER SAFE_NEVER_STARTED OBSERVED -",
+        ),
+        (
+            "init",
+            with(pod("Failed", waiting()), |o| {
+                o.containers.insert(0, container("i", Role::Init, ContainerState::Terminated(terminated(7, "Error"))))
+            }),
+            "FAILED INIT_CONTAINER_FAILED USER SAFE_NEVER_STARTED OBSERVED -",
+        ),
         ("OOM", ended("Failed", terminated(1, "OOMKilled")), "FAILED OOM_KILLED USER MAY_HAVE_SIDE_EFFECTS OBSERVED 1"),
         ("child OOM", ended("Succeeded", terminated(0, "OOMKilled")), "SUCCEEDED COMPLETED USER NONE OBSERVED 0"),
-        ("sidecar beside exit 0", with(ended("Failed", terminated(0, "Completed")), |o| o.containers.push(container("s", Role::Other, ContainerState::Terminated(terminated(1, "Error"))))),
-            "SUCCEEDED COMPLETED USER NONE OBSERVED 0"),
-        ("sidecar, primary never started", with(pod("Failed", waiting()), |o| o.containers.push(container("s", Role::Other, ContainerState::Terminated(terminated(1, "Error"))))),
-            "FAILED SIDECAR_FAILED USER SAFE_NEVER_STARTED INFERRED -"),
-        ("runtime lost track", ended("Failed", terminated(255, "Unknown")), "LOST EXIT_CODE_UNKNOWN CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED -"),
-        ("exit 255", ended("Failed", terminated(255, "Error")), "FAILED EXIT_CODE USER MAY_HAVE_SIDE_EFFECTS OBSERVED 255"),
-        ("status unknown", ended("Failed", unknown()), "LOST CONTAINER_STATUS_UNKNOWN CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED -"),
-        ("start error", ended("Failed", terminated(128, "StartError")), "FAILED START_ERROR USER SAFE_NEVER_STARTED OBSERVED -"),
-        ("succeeded without a status", pod("Succeeded", ContainerState::Unset), "SUCCEEDED COMPLETED USER NONE INFERRED -"),
-        ("failed without a status", pod("Failed", ContainerState::Unset), "LOST UNKNOWN UNKNOWN MAY_HAVE_SIDE_EFFECTS INFERRED -"),
+        (
+            "sidecar beside exit 0",
+            with(ended("Failed", terminated(0, "Completed")), |o| {
+                o.containers.push(container("s", Role::Other, ContainerState::Terminated(terminated(1, "Error"))))
+            }),
+            "SUCCEEDED COMPLETED USER NONE OBSERVED 0",
+        ),
+        (
+            "sidecar, primary never started",
+            with(pod("Failed", waiting()), |o| {
+                o.containers.push(container("s", Role::Other, ContainerState::Terminated(terminated(1, "Error"))))
+            }),
+            "FAILED SIDECAR_FAILED USER SAFE_NEVER_STARTED INFERRED -",
+        ),
+        (
+            "runtime lost track",
+            ended("Failed", terminated(255, "Unknown")),
+            "LOST EXIT_CODE_UNKNOWN CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED -",
+        ),
+        (
+            "exit 255",
+            ended("Failed", terminated(255, "Error")),
+            "FAILED EXIT_CODE USER MAY_HAVE_SIDE_EFFECTS OBSERVED 255",
+        ),
+        (
+            "status unknown",
+            ended("Failed", unknown()),
+            "LOST CONTAINER_STATUS_UNKNOWN CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED -",
+        ),
+        (
+            "start error",
+            ended("Failed", terminated(128, "StartError")),
+            "FAILED START_ERROR USER SAFE_NEVER_STARTED OBSERVED -",
+        ),
+        (
+            "succeeded without a status",
+            pod("Succeeded", ContainerState::Unset),
+            "SUCCEEDED COMPLETED USER NONE INFERRED -",
+        ),
+        (
+            "failed without a status",
+            pod("Failed", ContainerState::Unset),
+            "LOST UNKNOWN UNKNOWN MAY_HAVE_SIDE_EFFECTS INFERRED -",
+        ),
     ];
     for (what, o, expected) in cases {
         assert_eq!(short(&decide(&o).unwrap()), expected, "{what}");
@@ -269,26 +374,62 @@ fn a_pod_that_is_gone() {
     let lost = "LOST POD_VANISHED CLUSTER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -";
     for (what, o, gone, vanished) in [
         ("running", with(running(), |o| deleted(o, 9, 0)), lost, lost),
-        ("unbound", with(unbound(), |o| deleted(o, 9, 0)),
+        (
+            "unbound",
+            with(unbound(), |o| deleted(o, 9, 0)),
             "DISRUPTED POD_DELETED CLUSTER SAFE_NEVER_STARTED OBSERVED -",
-            "DISRUPTED POD_DELETED CLUSTER SAFE_NEVER_STARTED OBSERVED -"),
+            "DISRUPTED POD_DELETED CLUSTER SAFE_NEVER_STARTED OBSERVED -",
+        ),
         ("unbound when last seen", unbound(), "DISRUPTED POD_DELETED CLUSTER SAFE_NEVER_STARTED OBSERVED -", lost),
         ("waiting", with(pod("Pending", waiting()), |o| deleted(o, 9, 2)), lost, lost),
-        ("ended, phase not yet", with(ended("Running", terminated(143, "Error")), |o| deleted(o, 9, 2)),
-            "DISRUPTED POD_DELETED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 143", lost),
-        ("done, phase not yet", with(ended("Running", terminated(0, "Completed")), |o| deleted(o, 9, 2)),
-            "SUCCEEDED COMPLETED_DURING_DISRUPTION USER MAY_HAVE_SIDE_EFFECTS INFERRED 0", lost),
-        ("terminal", ended("Succeeded", terminated(0, "Completed")),
-            "SUCCEEDED COMPLETED USER NONE OBSERVED 0", "SUCCEEDED COMPLETED USER NONE OBSERVED 0"),
-        ("cancelled", with(running(), |o| stopped(o, StopCause::Cancel, None)),
+        (
+            "ended, phase not yet",
+            with(ended("Running", terminated(143, "Error")), |o| deleted(o, 9, 2)),
+            "DISRUPTED POD_DELETED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 143",
+            "DISRUPTED POD_DELETED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 143",
+        ),
+        (
+            "killed, nothing known",
+            ended("Running", terminated(137, "Error")),
+            "DISRUPTED POD_VANISHED CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED 137",
+            "DISRUPTED POD_VANISHED CLUSTER MAY_HAVE_SIDE_EFFECTS INFERRED 137",
+        ),
+        (
+            "between two runs",
+            with(ended("Running", terminated(1, "Error")), |o| o.restart_policy = "OnFailure".into()),
+            lost,
+            lost,
+        ),
+        (
+            "done, phase not yet",
+            with(ended("Running", terminated(0, "Completed")), |o| deleted(o, 9, 2)),
+            "SUCCEEDED COMPLETED_DURING_DISRUPTION USER MAY_HAVE_SIDE_EFFECTS INFERRED 0",
+            "SUCCEEDED COMPLETED_DURING_DISRUPTION USER MAY_HAVE_SIDE_EFFECTS INFERRED 0",
+        ),
+        (
+            "terminal",
+            ended("Succeeded", terminated(0, "Completed")),
+            "SUCCEEDED COMPLETED USER NONE OBSERVED 0",
+            "SUCCEEDED COMPLETED USER NONE OBSERVED 0",
+        ),
+        (
+            "cancelled",
+            with(running(), |o| stopped(o, StopCause::Cancel, None)),
             "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -",
-            "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -"),
-        ("cancelled before it was bound", with(unbound(), |o| stopped(o, StopCause::Cancel, Some(NeverStarted::Proven))),
+            "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -",
+        ),
+        (
+            "cancelled before it was bound",
+            with(unbound(), |o| stopped(o, StopCause::Cancel, Some(NeverStarted::Proven))),
             "CANCELLED CANCELLED_BY_CALLER CALLER SAFE_NEVER_STARTED OBSERVED -",
-            "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS INFERRED -"),
-        ("startup timeout", with(pod("Pending", waiting()), |o| stopped(o, StopCause::StartupTimeout, Some(NeverStarted::Proven))),
+            "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS INFERRED -",
+        ),
+        (
+            "startup timeout",
+            with(pod("Pending", waiting()), |o| stopped(o, StopCause::StartupTimeout, Some(NeverStarted::Proven))),
             "FAILED IMAGE_PULL_FAILED USER MAY_HAVE_SIDE_EFFECTS INFERRED -",
-            "FAILED IMAGE_PULL_FAILED USER MAY_HAVE_SIDE_EFFECTS INFERRED -"),
+            "FAILED IMAGE_PULL_FAILED USER MAY_HAVE_SIDE_EFFECTS INFERRED -",
+        ),
     ] {
         assert_eq!(short(&decide_gone(&o)), gone, "{what}, watched");
         assert_eq!(short(&decide_vanished(&o)), vanished, "{what}, not watched");
@@ -301,6 +442,8 @@ fn a_silent_node() {
     let lost = decide_lost(&o);
     assert_eq!(short(&lost), "LOST LOST_TIMEOUT CLUSTER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -");
     assert_eq!(lost.timeout, Some(StopCause::LostTimeout));
+    let killed = with(ended("Running", terminated(137, "Error")), |o| deleted(o, 9, 2));
+    assert_eq!(short(&decide_lost(&killed)), "DISRUPTED POD_DELETED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137");
     let cancelled = decide_lost(&with(o, |o| stopped(o, StopCause::Cancel, None)));
     assert_eq!(short(&cancelled), "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -");
 }
@@ -351,6 +494,8 @@ fn the_containers_that_decided_are_kept() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
     /// Whatever the pod says, the stored form is at most 8 KiB and reads back as it was.
     #[test]
     fn the_stored_form_has_a_bound(

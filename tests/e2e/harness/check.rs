@@ -89,7 +89,7 @@ impl Checker {
     }
 
     /// Whether all that came before in this chain is known.
-    fn from_beginning(&self) -> bool {
+    fn whole_chain_is_known(&self) -> bool {
         self.start == StartAt::Beginning
     }
 
@@ -136,7 +136,7 @@ impl Checker {
         if let Some(before) = self.state {
             assert_eq!(change.previous(), before, "{change:?}");
             assert!(self.legal(before, state), "{before:?} to {state:?} is not legal");
-        } else if self.from_beginning() {
+        } else if self.whole_chain_is_known() {
             assert_eq!(change.previous(), TaskState::Unspecified, "the first state: {change:?}");
         }
         if state == TaskState::Unreachable && self.state != Some(state) {
@@ -165,7 +165,7 @@ impl Checker {
 
     fn chunk(&mut self, chunk: &v1::LogChunk) {
         let run = (chunk.container.clone(), chunk.restart);
-        if self.from_beginning() {
+        if self.whole_chain_is_known() {
             let shown = self.started.contains(&run);
             assert!(shown, "a line of {run:?} before the event that shows its start");
         }
@@ -195,7 +195,7 @@ impl Checker {
             let complete = one.verdict() == v1::DeliveryVerdict::Complete;
             let faultless = one.cause() == v1::LogLossCause::Unspecified && one.gaps == 0;
             assert!(!complete || faultless, "COMPLETE with a fault: {one:?}");
-            if self.from_beginning() {
+            if self.whole_chain_is_known() {
                 let log = self.logs.entry(run).or_insert_with(|| Log::new(StartAt::Beginning));
                 log.adds_up(one);
             }

@@ -87,8 +87,12 @@ impl Ctx {
 
     /// Launches by the shared server and reads to the Termination.
     pub async fn run(&self, spec: v1::TaskSpec) -> Collected {
-        let task_id = format!("task-{}", unique());
-        self.start(&task_id, spec).await.collect().await
+        self.run_as(&format!("task-{}", unique()), spec).await
+    }
+
+    /// The same under a name.
+    pub async fn run_as(&self, task_id: &str, spec: v1::TaskSpec) -> Collected {
+        self.start(task_id, spec).await.collect().await
     }
 
     /// Attaches from the beginning.

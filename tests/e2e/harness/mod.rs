@@ -8,6 +8,7 @@
 //! ```
 #![allow(
     dead_code,
+    unused_imports,
     reason = "several test programs share this folder, none uses all of it"
 )]
 

@@ -13,7 +13,7 @@ use super::wait;
 /// A message of either stream.
 #[derive(Debug)]
 pub enum Message {
-    Accepted(v1::Accepted),
+    Accepted(Box<v1::Accepted>),
     Event(v1::Event),
     Draining(v1::Draining),
     EndOfAvailable(v1::EndOfAvailable),
@@ -24,7 +24,7 @@ impl From<v1::LaunchTaskResponse> for Message {
     fn from(response: v1::LaunchTaskResponse) -> Message {
         use launch_task_response::Message as M;
         match response.message.expect("a message is set") {
-            M::Accepted(accepted) => Message::Accepted(*accepted),
+            M::Accepted(accepted) => Message::Accepted(accepted),
             M::Event(event) => Message::Event(event),
             M::Draining(draining) => Message::Draining(draining),
             M::Validated(validated) => Message::Validated(validated),
@@ -36,7 +36,7 @@ impl From<v1::AttachTaskResponse> for Message {
     fn from(response: v1::AttachTaskResponse) -> Message {
         use attach_task_response::Message as M;
         match response.message.expect("a message is set") {
-            M::Accepted(accepted) => Message::Accepted(*accepted),
+            M::Accepted(accepted) => Message::Accepted(accepted),
             M::Event(event) => Message::Event(event),
             M::EndOfAvailable(end) => Message::EndOfAvailable(end),
             M::Draining(draining) => Message::Draining(draining),
@@ -63,7 +63,7 @@ impl TaskStream {
     ) -> Result<TaskStream, Status> {
         let first = wait::guarded("the first message", messages.next()).await;
         let accepted = match first {
-            Some(Ok(Message::Accepted(accepted))) => accepted,
+            Some(Ok(Message::Accepted(accepted))) => *accepted,
             Some(Ok(other)) => panic!("the first message is {other:?}, not Accepted"),
             Some(Err(status)) => return Err(status),
             None => panic!("the stream ended before its first message"),

@@ -33,14 +33,12 @@ impl<'a> EventJson<'a> {
     pub(crate) fn of(event: &'a v1::Event) -> Option<Self> {
         let body = match event.body.as_ref()? {
             Body::StateChange(change) => BodyJson::StateChange(StateChangeJson::of(change)),
-            Body::ContainerChange(change) => {
-                BodyJson::ContainerChange(ContainerChangeJson::of(change))
-            }
+            Body::ContainerChange(change) => BodyJson::ContainerChange(ContainerChangeJson::of(change)),
             Body::LogChunk(chunk) => BodyJson::LogChunk(LogChunkJson::of(chunk)),
             Body::LogGap(gap) => BodyJson::LogGap(LogGapJson::of(gap)),
             Body::LogEnd(end) => BodyJson::LogEnd(LogEndJson::of(end)),
             Body::Notice(notice) => BodyJson::Notice(NoticeJson::of(notice)),
-            Body::Termination(end) => BodyJson::Termination(TerminationJson::of(end)),
+            Body::Termination(end) => BodyJson::Termination(Box::new(TerminationJson::of(end))),
         };
         Some(Self {
             key: KeyJson::maybe(event.key.as_ref()),
@@ -64,7 +62,7 @@ enum BodyJson<'a> {
     LogGap(LogGapJson<'a>),
     LogEnd(LogEndJson<'a>),
     Notice(NoticeJson<'a>),
-    Termination(TerminationJson<'a>),
+    Termination(Box<TerminationJson<'a>>),
 }
 
 /// The task's state changed, or what it waits for.
@@ -209,11 +207,7 @@ struct LogEndJson<'a> {
 
 impl<'a> LogEndJson<'a> {
     fn of(end: &'a v1::LogEnd) -> Self {
-        Self {
-            container: &end.container,
-            restart: end.restart,
-            delivery: end.delivery.as_ref().map(DeliveryJson::of),
-        }
+        Self { container: &end.container, restart: end.restart, delivery: end.delivery.as_ref().map(DeliveryJson::of) }
     }
 }
 
@@ -264,10 +258,7 @@ struct TerminationJson<'a> {
 impl<'a> TerminationJson<'a> {
     fn of(end: &'a v1::Termination) -> Self {
         let delivery = end.delivery.iter().flat_map(|delivery| &delivery.containers);
-        Self {
-            outcome: end.outcome.as_ref().map(OutcomeJson::of),
-            delivery: delivery.map(DeliveryJson::of).collect(),
-        }
+        Self { outcome: end.outcome.as_ref().map(OutcomeJson::of), delivery: delivery.map(DeliveryJson::of).collect() }
     }
 }
 
@@ -316,11 +307,7 @@ struct EndJson {
 
 /// All that was available has been sent; the task is not finished.
 pub(crate) fn end_of_available(end: &v1::EndOfAvailable) -> impl Serialize {
-    EndJson {
-        r#type: "end_of_available",
-        state: word::<v1::TaskState>(end.state),
-        cursor: base64(&end.cursor),
-    }
+    EndJson { r#type: "end_of_available", state: word::<v1::TaskState>(end.state), cursor: base64(&end.cursor) }
 }
 
 /// The answer to a dry run.

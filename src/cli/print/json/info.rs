@@ -39,12 +39,8 @@ impl<'a> InfoJson<'a> {
             time: time(info.time.as_ref()),
             clusters: info.clusters.iter().map(ClusterJson::of).collect(),
             limits: info.limits.as_ref().map(LimitsJson::of),
-            retention_after_success_seconds: span(
-                retention.and_then(|retention| retention.after_success.as_ref()),
-            ),
-            retention_after_failure_seconds: span(
-                retention.and_then(|retention| retention.after_failure.as_ref()),
-            ),
+            retention_after_success_seconds: span(retention.and_then(|retention| retention.after_success.as_ref())),
+            retention_after_failure_seconds: span(retention.and_then(|retention| retention.after_failure.as_ref())),
             idempotency_window_seconds: span(info.idempotency_window.as_ref()),
             default_startup_timeout_seconds: span(info.default_startup_timeout.as_ref()),
             features: info.features.iter().map(FeatureJson::of).collect(),
@@ -64,11 +60,7 @@ struct FeatureJson<'a> {
 
 impl<'a> FeatureJson<'a> {
     fn of(feature: &'a v1::Feature) -> Self {
-        Self {
-            name: &feature.name,
-            state: word::<v1::FeatureState>(feature.state),
-            note: text(&feature.note),
-        }
+        Self { name: &feature.name, state: word::<v1::FeatureState>(feature.state), note: text(&feature.note) }
     }
 }
 

@@ -72,14 +72,8 @@ struct Written<'a> {
 impl<'a> Written<'a> {
     fn of(bytes: &'a [u8]) -> Self {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self {
-                text: Some(text),
-                base64: None,
-            },
-            Err(_) => Self {
-                text: None,
-                base64: Some(BASE64.encode(bytes)),
-            },
+            Ok(text) => Self { text: Some(text), base64: None },
+            Err(_) => Self { text: None, base64: Some(BASE64.encode(bytes)) },
         }
     }
 
@@ -100,12 +94,7 @@ pub(crate) struct KeyJson<'a> {
 
 impl<'a> KeyJson<'a> {
     pub(crate) fn of(key: &'a v1::TaskKey) -> Self {
-        Self {
-            cluster: text(&key.cluster),
-            namespace: &key.namespace,
-            task_id: &key.task_id,
-            attempt: key.attempt,
-        }
+        Self { cluster: text(&key.cluster), namespace: &key.namespace, task_id: &key.task_id, attempt: key.attempt }
     }
 
     fn maybe(key: Option<&'a v1::TaskKey>) -> Option<Self> {
@@ -141,8 +130,7 @@ fn is_false(flag: &bool) -> bool {
 
 /// JSON for people: indented, with a newline. A text that is no JSON stays as it is.
 pub(crate) fn pretty(json: &str) -> String {
-    let pretty = serde_json::from_str::<serde_json::Value>(json)
-        .and_then(|value| serde_json::to_string_pretty(&value));
+    let pretty = serde_json::from_str::<serde_json::Value>(json).and_then(|value| serde_json::to_string_pretty(&value));
     match pretty {
         Ok(pretty) => format!("{pretty}\n"),
         Err(_) => json.to_owned(),

@@ -85,10 +85,7 @@ pub(crate) struct CancelledJson<'a> {
 
 impl<'a> CancelledJson<'a> {
     pub(crate) fn of(answer: &'a v1::CancelTaskResponse) -> Self {
-        Self {
-            result: word::<v1::CancelResult>(answer.result),
-            task: answer.task.as_ref().map(TaskJson::of),
-        }
+        Self { result: word::<v1::CancelResult>(answer.result), task: answer.task.as_ref().map(TaskJson::of) }
     }
 }
 
@@ -202,10 +199,7 @@ pub(super) struct WaitingJson<'a> {
 
 impl<'a> WaitingJson<'a> {
     pub(super) fn of(waiting: &'a v1::ContainerWaiting) -> Self {
-        Self {
-            reason: text(&waiting.reason),
-            message: text(&waiting.message),
-        }
+        Self { reason: text(&waiting.reason), message: text(&waiting.message) }
     }
 }
 
@@ -218,9 +212,7 @@ pub(super) struct RunningJson {
 
 impl RunningJson {
     pub(super) fn of(running: &v1::ContainerRunning) -> Self {
-        Self {
-            started_time: time(running.started_time.as_ref()),
-        }
+        Self { started_time: time(running.started_time.as_ref()) }
     }
 }
 

@@ -47,14 +47,7 @@ enum Running {
 
 impl Transcript {
     pub(crate) fn new(colour: Colour, story: Story) -> Self {
-        Self {
-            colour,
-            story,
-            task: String::new(),
-            running: Running::NotYet,
-            last_state: None,
-            told: BTreeSet::new(),
-        }
+        Self { colour, story, task: String::new(), running: Running::NotYet, last_state: None, told: BTreeSet::new() }
     }
 
     /// The lines for this update, without newlines. None for log lines.
@@ -76,9 +69,7 @@ impl Transcript {
             return None;
         }
         let task = accepted.task.as_ref();
-        let created = task
-            .and_then(|task| task.times.as_ref())
-            .and_then(|times| times.created_time.as_ref());
+        let created = task.and_then(|task| task.times.as_ref()).and_then(|times| times.created_time.as_ref());
         let pod = accepted.pod.as_ref().map_or("", |pod| pod.name.as_str());
         let how = match accepted.how() {
             v1::AcceptedHow::Created => "created pod",
@@ -93,10 +84,9 @@ impl Transcript {
         let time = event.occurred_time.as_ref().or(event.observed_time.as_ref());
         match (&event.body, self.story) {
             (Some(Body::LogGap(gap)), _) => vec![self.line(time, &self.gap(gap))],
-            (Some(Body::Termination(end)), Story::Losses) => report::losses(end)
-                .into_iter()
-                .map(|loss| self.line(time, &styled(self.colour, WARN, &loss)))
-                .collect(),
+            (Some(Body::Termination(end)), Story::Losses) => {
+                report::losses(end).into_iter().map(|loss| self.line(time, &styled(self.colour, WARN, &loss))).collect()
+            }
             (_, Story::Losses) | (None | Some(Body::LogChunk(_) | Body::LogEnd(_)), _) => Vec::new(),
             (Some(Body::StateChange(change)), _) => {
                 let text = self.state(change);
@@ -134,17 +124,10 @@ impl Transcript {
         if change.state() == v1::TaskState::Running && !change.node_name.is_empty() {
             text.push_str(&format!(" on {}", change.node_name));
         }
-        let why = why(
-            change.reason,
-            &change.kubernetes_reason,
-            &change.kubernetes_message,
-        );
+        let why = why(change.reason, &change.kubernetes_reason, &change.kubernetes_message);
         if !why.is_empty() {
             text.push_str(&format!(" {why}"));
-            self.remember(kubernetes(
-                &change.kubernetes_reason,
-                &change.kubernetes_message,
-            ));
+            self.remember(kubernetes(&change.kubernetes_reason, &change.kubernetes_message));
         }
         if let Some(position) = change.queue_position {
             text.push_str(&format!(" ({position} before it)"));
@@ -187,14 +170,8 @@ impl Transcript {
     }
 
     fn gap(&self, gap: &v1::LogGap) -> String {
-        let lines = gap
-            .lines
-            .map_or_else(|| "lines".to_owned(), |lines| format!("{lines} lines"));
-        let text = format!(
-            "log of {}: {lines} missing here ({})",
-            gap.container,
-            name::<v1::LogLossCause>(gap.cause)
-        );
+        let lines = gap.lines.map_or_else(|| "lines".to_owned(), |lines| format!("{lines} lines"));
+        let text = format!("log of {}: {lines} missing here ({})", gap.container, name::<v1::LogLossCause>(gap.cause));
         styled(self.colour, WARN, &text)
     }
 }
@@ -204,17 +181,13 @@ fn container(change: &v1::ContainerChange) -> Option<String> {
     use v1::container_change::State;
     let primary = change.role() == v1::ContainerRole::Primary;
     match &change.state {
-        Some(State::Running(_)) if change.restart > 0 => Some(format!(
-            "container {} was started again (restart {})",
-            change.container, change.restart
-        )),
+        Some(State::Running(_)) if change.restart > 0 => {
+            Some(format!("container {} was started again (restart {})", change.container, change.restart))
+        }
         Some(State::Terminated(end)) if !primary && end.exit_code != Some(0) => {
             let words = kubernetes(&end.reason, "");
             Some(match end.exit_code {
-                Some(code) => format!(
-                    "container {} ended with exit code {code} {words}",
-                    change.container
-                ),
+                Some(code) => format!("container {} ended with exit code {code} {words}", change.container),
                 None => format!("container {} ended: {words}", change.container),
             })
         }

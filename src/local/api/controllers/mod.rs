@@ -4,6 +4,7 @@
 //! scheduler:  unbound pod → fits the node? → nodeName + PodScheduled | PodScheduled=False + Event
 //! namespaces: deletionTimestamp → everything in it deleted → the namespace goes
 //! events:     older than an hour, or too many → removed
+//! podgc:      deleted but never bound → Failed; too many terminal pods → the oldest deleted
 //! ```
 //!
 //! Each is a task owned by [`Controllers`]; dropping it ends them.
@@ -11,6 +12,7 @@
 mod events;
 mod fit;
 mod namespaces;
+mod podgc;
 mod scheduler;
 
 use tokio::task::JoinSet;
@@ -27,6 +29,7 @@ impl Controllers {
         tasks.spawn(scheduler::run(store.clone()));
         tasks.spawn(namespaces::run(store.clone()));
         tasks.spawn(events::run(store.clone()));
+        tasks.spawn(podgc::run(store.clone()));
         Controllers(tasks)
     }
 

@@ -1,7 +1,7 @@
 //! Binds pods to the one node.
 //!
 //! ```text
-//! pod changed → unbound, not gated, not ending, ours? → fit::misfit
+//! pod changed → unbound, not gated (its condition was set at creation), not ending, ours? → fit::misfit
 //!                 fits:  nodeName + PodScheduled=True in one write, Event Scheduled
 //!                 not:   PodScheduled=False/Unschedulable, Event FailedScheduling (once while the reason stays)
 //! node changed → every waiting pod again
@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use super::events::{Severity, record};
 use super::fit;
-use crate::local::api::pods::defaults::GATED_MESSAGE;
 use crate::local::store::{Change, Changed, Kind, Meta, NODE_NAME, Store, StoreError, Subscription, timestamp_seconds};
 
 /// Runs until dropped; after falling behind it looks at every pod again.
@@ -63,11 +62,8 @@ fn is_waiting(pod: &Value) -> bool {
     let unbound = pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty);
     let ours = pod["spec"]["schedulerName"].as_str().is_none_or(|s| s == "default-scheduler");
     let over = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
-    unbound && ours && !over && !pod.is_deleting()
-}
-
-fn is_gated(pod: &Value) -> bool {
-    pod["spec"]["schedulingGates"].as_array().is_some_and(|g| !g.is_empty())
+    let gated = pod["spec"]["schedulingGates"].as_array().is_some_and(|g| !g.is_empty());
+    unbound && ours && !gated && !over && !pod.is_deleting()
 }
 
 fn schedule(store: &Store, pod: &Value) {
@@ -94,16 +90,12 @@ fn schedule(store: &Store, pod: &Value) {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
-    Gated,
     Fits,
     Misfit(String),
 }
 
 impl Verdict {
     fn of(pod: &Value, node: &Value) -> Verdict {
-        if is_gated(pod) {
-            return Verdict::Gated;
-        }
         match fit::misfit(pod, node) {
             None => Verdict::Fits,
             Some(why) => Verdict::Misfit(fit::message(&why)),
@@ -112,7 +104,6 @@ impl Verdict {
 
     fn write(&self, pod: &mut Value) {
         match self {
-            Verdict::Gated => condition(pod, "False", Some(("SchedulingGated", GATED_MESSAGE))),
             Verdict::Misfit(message) => condition(pod, "False", Some(("Unschedulable", message))),
             Verdict::Fits => {
                 pod["spec"]["nodeName"] = json!(NODE_NAME);
@@ -123,7 +114,6 @@ impl Verdict {
 
     fn tell(&self, store: &Store, pod: &Value) {
         match self {
-            Verdict::Gated => {}
             Verdict::Misfit(message) => {
                 record(store, pod, Severity::Warning, "FailedScheduling", "Scheduling", message);
             }
@@ -138,6 +128,7 @@ impl Verdict {
 /// Sets PodScheduled; its transition time changes with its status only.
 fn condition(pod: &mut Value, status: &str, why: Option<(&str, &str)>) {
     let now = timestamp_seconds(Timestamp::now());
+    let generation = pod["metadata"]["generation"].clone();
     if !pod["status"]["conditions"].is_array() {
         pod["status"]["conditions"] = json!([]);
     }
@@ -152,6 +143,7 @@ fn condition(pod: &mut Value, status: &str, why: Option<(&str, &str)>) {
         "lastTransitionTime": since.unwrap_or_else(|| json!(now)),
     });
     if let Some((reason, message)) = why {
+        new["observedGeneration"] = generation;
         new["reason"] = json!(reason);
         new["message"] = json!(message);
     }

@@ -6,7 +6,7 @@ use super::quantity::Quantity;
 use crate::local::store::timestamp_seconds;
 
 /// The message of a gated pod's PodScheduled condition.
-pub const GATED_MESSAGE: &str = "Scheduling is blocked due to non-empty scheduling gates";
+const GATED_MESSAGE: &str = "Scheduling is blocked due to non-empty scheduling gates";
 
 /// File mode of projected files: 0644.
 const FILE_MODE: u32 = 420;

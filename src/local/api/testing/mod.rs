@@ -1,5 +1,6 @@
 //! The server as its clients see it: raw HTTP through the router, and kube's client over it.
 
+mod damage;
 mod kinds;
 mod pods;
 mod watches;

@@ -30,6 +30,30 @@ async fn a_pod_is_completed_stored_and_bound() {
 }
 
 #[tokio::test]
+async fn a_gated_pod_says_so_from_the_start_and_is_then_left_alone() {
+    let server = Server::new();
+    let mut changes = server.store.subscribe(Kind::Pod, None).unwrap();
+    let created = server.create_pod(gated("p")).await;
+    assert_eq!(created["status"]["conditions"][0]["reason"], "SchedulingGated");
+    let open = json!({"spec": {"schedulingGates": null}});
+    server.patch("merge-patch", &format!("{PODS}/p"), open).await;
+    let bound = server.bound("p").await;
+    assert_eq!(
+        (&bound["metadata"]["generation"], &bound["status"]["conditions"][0]["status"]),
+        (&json!(2), &json!("True"))
+    );
+    for expected in ["created", "opened", "bound"] {
+        let changed = changes.next().await.unwrap().unwrap();
+        let state = match (&changed.object["spec"]["schedulingGates"], &changed.object["spec"]["nodeName"]) {
+            (Value::Array(_), _) => "created",
+            (_, Value::Null) => "opened",
+            _ => "bound",
+        };
+        assert_eq!(state, expected);
+    }
+}
+
+#[tokio::test]
 async fn creates_are_refused_in_kubernetes_words() {
     let server = Server::new();
     server.create_pod(gated("d")).await;

@@ -14,11 +14,10 @@ pub fn check(container: &Value, path: &str, volumes: &[&str], errors: &mut Vec<F
     for (index, entry) in items(container, "env") {
         env(entry, &format!("{path}.env[{index}]"), errors);
     }
-    for (index, source) in items(container, "envFrom") {
+    for (_, source) in items(container, "envFrom") {
         if !is_set(source, "configMapRef") && !is_set(source, "secretRef") {
             let why = "must specify one of: `configMapRef` or `secretRef`";
             errors.push(FieldError::invalid(format!("{path}.envFrom"), &json!(""), why));
-            let _ = index;
         }
     }
     for (index, mount) in items(container, "volumeMounts") {

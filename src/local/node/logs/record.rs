@@ -97,10 +97,7 @@ pub struct Splitter {
 
 impl Splitter {
     pub fn new(stream: Stream) -> Splitter {
-        Splitter {
-            stream,
-            pending: Vec::new(),
-        }
+        Splitter { stream, pending: Vec::new() }
     }
 
     /// Appends the records that `data` completes to `out`, each stamped by `clock` at that moment.
@@ -188,9 +185,7 @@ pub struct Record<'a> {
 impl Record<'_> {
     /// Whether the record is stamped at or after the second, given as [`second_text`].
     pub fn is_since(&self, second: &[u8; SECOND_LEN]) -> bool {
-        self.stamp
-            .get(..SECOND_LEN)
-            .is_some_and(|stamp| stamp >= second.as_slice())
+        self.stamp.get(..SECOND_LEN).is_some_and(|stamp| stamp >= second.as_slice())
     }
 
     /// The stamp with nine fraction digits, and the space after it.
@@ -219,11 +214,7 @@ pub fn parse(line: &[u8]) -> Option<Record<'_>> {
         b'F' => Tag::Full,
         _ => return None,
     };
-    Some(Record {
-        stamp,
-        tag,
-        content: rest.get(2..).unwrap_or_default(),
-    })
+    Some(Record { stamp, tag, content: rest.get(2..).unwrap_or_default() })
 }
 
 #[cfg(test)]

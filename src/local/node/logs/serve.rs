@@ -181,9 +181,21 @@ mod tests {
         let waiting = |reason: &str| pod(json!({"waiting": {"reason": reason}}), json!({}));
         let gone = pod(json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}), json!({}));
         let cases = [
-            (waiting("ContainerCreating"), "main", "container \"main\" in pod \"p\" is waiting to start: ContainerCreating"),
-            (waiting("ImagePullBackOff"), "main", "container \"main\" in pod \"p\" is waiting to start: image can't be pulled"),
-            (waiting("PodInitializing"), "late", "container \"late\" in pod \"p\" is waiting to start: ContainerCreating"),
+            (
+                waiting("ContainerCreating"),
+                "main",
+                "container \"main\" in pod \"p\" is waiting to start: ContainerCreating",
+            ),
+            (
+                waiting("ImagePullBackOff"),
+                "main",
+                "container \"main\" in pod \"p\" is waiting to start: image can't be pulled",
+            ),
+            (
+                waiting("PodInitializing"),
+                "late",
+                "container \"late\" in pod \"p\" is waiting to start: ContainerCreating",
+            ),
             (waiting("PodInitializing"), "zz", "container \"zz\" in pod \"p\" is not available"),
             (gone, "main", "container \"main\" in pod \"p\" is terminated"),
         ];

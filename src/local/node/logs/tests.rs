@@ -10,13 +10,7 @@ use super::read::{Reader, Selection};
 use super::record::{Splitter, Stream, second_text};
 use crate::local::node::logs_api::{Follow, LinePrefix};
 
-const ALL: Selection = Selection {
-    follow: Follow::No,
-    prefix: LinePrefix::None,
-    since: None,
-    tail: None,
-    limit: None,
-};
+const ALL: Selection = Selection { follow: Follow::No, prefix: LinePrefix::None, since: None, tail: None, limit: None };
 
 fn log(max_size: u64) -> (tempfile::TempDir, Arc<AttemptLog>) {
     let dir = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::local::node::config::BackOff;
 use crate::local::node::process::run::StopOrder;
 use crate::local::node::spec::env::array;
 
@@ -23,10 +24,17 @@ pub enum Role {
 /// A container's state, as its status shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    Waiting { reason: &'static str, message: String },
+    Waiting {
+        reason: &'static str,
+        message: String,
+    },
     /// The process runs, its postStart hook does too; still shown as waiting.
-    Starting { since: Timestamp },
-    Running { since: Timestamp },
+    Starting {
+        since: Timestamp,
+    },
+    Running {
+        since: Timestamp,
+    },
     Ended(Ended),
 }
 
@@ -39,13 +47,6 @@ pub struct Ended {
     pub started: Timestamp,
     pub finished: Timestamp,
     pub id: String,
-}
-
-/// Delays that double.
-#[derive(Clone, Copy, Debug)]
-pub struct BackOff {
-    pub first: Duration,
-    pub limit: Duration,
 }
 
 /// Where a container is in a [`BackOff`].
@@ -134,11 +135,7 @@ impl Container {
     /// The containers of a pod, init containers first, in the order they start in.
     pub fn all(pod: &Value) -> Vec<Container> {
         let inits: Vec<&Value> = array(&pod["spec"]["initContainers"]).collect();
-        let reason = if inits.is_empty() {
-            "ContainerCreating"
-        } else {
-            "PodInitializing"
-        };
+        let reason = if inits.is_empty() { "ContainerCreating" } else { "PodInitializing" };
         let inits = inits.into_iter().map(|spec| {
             let sidecar = spec["restartPolicy"] == "Always";
             let role = if sidecar { Role::Sidecar } else { Role::Init };
@@ -153,10 +150,7 @@ impl Container {
             name: spec["name"].as_str().unwrap_or_default().to_owned(),
             role,
             spec: spec.clone(),
-            state: State::Waiting {
-                reason,
-                message: String::new(),
-            },
+            state: State::Waiting { reason, message: String::new() },
             last: None,
             restarts: 0,
             id: String::new(),
@@ -225,10 +219,7 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_limit() {
-        let back_off = BackOff {
-            first: Duration::from_secs(10),
-            limit: Duration::from_secs(300),
-        };
+        let back_off = BackOff { first: Duration::from_secs(10), limit: Duration::from_secs(300) };
         let mut delay = Delay::default();
         let seconds: Vec<u64> = (0..7).map(|_| delay.next(back_off).as_secs()).collect();
         assert_eq!(seconds, [10, 20, 40, 80, 160, 300, 300]);

@@ -10,6 +10,7 @@
 //! containers: dropping it kills them.
 
 pub mod container;
+mod image;
 mod start;
 pub mod status;
 mod stop;
@@ -203,11 +204,7 @@ impl Worker {
             Ok((id, finished)) => (id, finished),
             Err(error) => {
                 tracing::error!(%error, "the task of a container failed");
-                let finished = Finished {
-                    exit_code: 255,
-                    at: Timestamp::now(),
-                    message: String::new(),
-                };
+                let finished = Finished { exit_code: 255, at: Timestamp::now(), message: String::new() };
                 (error.id(), finished)
             }
         };
@@ -244,7 +241,9 @@ impl Worker {
                 let kill_at = Instant::now() + self.grace();
                 self.order_stop(index, kill_at, stop::Telling::Silent);
             }
-            Note::PreStopFailed => self.event(Some(index), Severity::Warning, "FailedPreStopHook", "PreStopHook failed"),
+            Note::PreStopFailed => {
+                self.event(Some(index), Severity::Warning, "FailedPreStopHook", "PreStopHook failed")
+            }
         }
     }
 
@@ -295,12 +294,7 @@ impl Worker {
 
     fn event(&mut self, index: Option<usize>, severity: Severity, reason: &'static str, message: impl Into<String>) {
         let field = index.map(|index| self.containers[index].field());
-        let note = events::Note {
-            severity,
-            reason,
-            message: message.into(),
-            field: field.unwrap_or_default(),
-        };
+        let note = events::Note { severity, reason, message: message.into(), field: field.unwrap_or_default() };
         self.recorder.record(&self.pod, note);
     }
 

@@ -1,4 +1,4 @@
-//! Starting containers: volumes, image, configuration, process.
+//! Starting containers: volumes, configuration, process. The image comes between the first two (`image`).
 //!
 //! ```text
 //! mount ─→ image ──→ configuration ──→ root, log ──→ process ──→ Running (or Starting, while postStart runs)
@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::Worker;
 use super::container::{Due, Ended, State};
@@ -27,12 +26,8 @@ use crate::local::node::process::lookup::{StartError, below, check_directory};
 use crate::local::node::process::run::{self, Attempt, MessagePolicy, MessageSource};
 use crate::local::node::process::spawner::Process;
 use crate::local::node::spec::env::{Environment, Sources, array};
-use crate::local::node::spec::image::{self, ImageError, Source};
 use crate::local::node::volumes;
 use crate::local::store::Meta;
-
-/// PATH of unmapped images when the host has none.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const CONFIG_ERROR: &str = "CreateContainerConfigError";
 
@@ -132,85 +127,10 @@ impl Worker {
         self.post();
     }
 
-    /// The PATH of the container's image; `None` when there is no image and the container waits.
-    fn pull(&mut self, index: usize) -> Option<String> {
-        let spec = &self.containers[index].spec;
-        let image = spec["image"].as_str().unwrap_or_default().to_owned();
-        let policy = spec["imagePullPolicy"].as_str().unwrap_or_default().to_owned();
-        let node = Arc::clone(&self.node);
-        let source = match image::resolve(&node.config.images, &image, &policy) {
-            Ok(source) => source,
-            Err(error) => {
-                self.not_pulled(index, &image, &error);
-                return None;
-            }
-        };
-        if policy == "Always" {
-            self.event(Some(index), Severity::Normal, "Pulling", format!("Pulling image \"{image}\""));
-            let message = format!("Successfully pulled image \"{image}\" in 0s (0s including waiting). Image size: 0 bytes.");
-            self.event(Some(index), Severity::Normal, "Pulled", message);
-        } else {
-            let message = format!("Container image \"{image}\" already present on machine");
-            self.event(Some(index), Severity::Normal, "Pulled", message);
-        }
-        Some(match source {
-            Source::Directory(directory) => directory.join("bin").to_string_lossy().into_owned(),
-            Source::Host => {
-                node.say_host_path(&image);
-                std::env::var("PATH").unwrap_or_else(|_| DEFAULT_PATH.to_owned())
-            }
-        })
-    }
-
-    fn not_pulled(&mut self, index: usize, image: &str, error: &ImageError) {
-        let message = error.to_string();
-        let waiting = self.containers[index].pull_at.filter(|at| *at > Instant::now());
-        let reason = match (error, waiting) {
-            (ImageError::Invalid { .. }, _) => {
-                self.event(Some(index), Severity::Warning, "InspectFailed", message.clone());
-                "InvalidImageName"
-            }
-            (ImageError::NeverPull { .. }, _) => {
-                self.event(Some(index), Severity::Warning, "ErrImageNeverPull", message.clone());
-                "ErrImageNeverPull"
-            }
-            (ImageError::Pull { .. }, None) => {
-                self.event(Some(index), Severity::Normal, "Pulling", format!("Pulling image \"{image}\""));
-                let failed = format!("Failed to pull image \"{image}\": {message}");
-                self.event(Some(index), Severity::Warning, "Failed", failed);
-                "ErrImagePull"
-            }
-            (ImageError::Pull { .. }, Some(_)) => {
-                self.event(Some(index), Severity::Normal, "BackOff", format!("Back-off pulling image \"{image}\""));
-                "ImagePullBackOff"
-            }
-        };
-        self.event(Some(index), Severity::Warning, "Failed", format!("Error: {reason}"));
-        let timing = self.node.config.timing;
-        let container = &mut self.containers[index];
-        match reason {
-            "ErrImagePull" => {
-                let delay = container.pull_delay.next(timing.pull_back_off);
-                container.pull_at = Some(Instant::now() + delay);
-                container.due = Due::after(timing.pull_settle.min(delay));
-                container.wait(reason, message);
-            }
-            "ImagePullBackOff" => {
-                container.due = waiting.map_or(Due::Now, Due::At);
-                container.wait(reason, format!("Back-off pulling image \"{image}\": ErrImagePull: {message}"));
-            }
-            _ => container.wait(reason, message),
-        }
-    }
-
     /// Everything a process needs but the process; the error is what the waiting container says.
     fn prepare(&mut self, index: usize, path: String) -> Result<Prepared, String> {
         let container = &self.containers[index];
-        let sources = Sources {
-            store: &self.node.store,
-            pod: &self.pod,
-            container: &container.spec,
-        };
+        let sources = Sources { store: &self.node.store, pod: &self.pod, container: &container.spec };
         let declared = sources.environment().map_err(|error| error.to_string())?;
         let argv = sources.argv(&declared);
         let root = self.directory.join("containers").join(&container.name).join("root");
@@ -283,10 +203,7 @@ impl Worker {
             setting: prepared.setting,
             post_start,
             pre_stop: Hook::read(&lifecycle["preStop"]),
-            message: MessageSource {
-                file: prepared.message_file,
-                policy,
-            },
+            message: MessageSource { file: prepared.message_file, policy },
         };
         let task = self.runs.spawn(run::run(attempt, ordered, self.tell.clone()));
         self.run_of.insert(task.id(), index);
@@ -315,7 +232,8 @@ impl Worker {
             return;
         }
         let ran = container.ended().map(|ended| ended.finished.duration_since(ended.started).unsigned_abs());
-        let began_anew = ran.is_some_and(|ran| ran >= timing.crash_back_off.limit * 2) && !is_start_error(container.ended());
+        let began_anew =
+            ran.is_some_and(|ran| ran >= timing.crash_back_off.limit * 2) && !is_start_error(container.ended());
         if container.restarts == 0 || began_anew {
             container.crash_delay.reset();
             container.due = Due::after(timing.restart_delay);

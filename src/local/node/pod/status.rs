@@ -221,11 +221,7 @@ impl View<'_> {
                 names => ("ContainersNotReady", format!("containers with unready status: [{names}]")),
             },
         };
-        Condition {
-            reason,
-            message,
-            ..Condition::of(kind, false)
-        }
+        Condition { reason, message, ..Condition::of(kind, false) }
     }
 
     fn names(&self, wanted: impl Fn(&Container) -> bool) -> String {
@@ -243,12 +239,7 @@ struct Condition {
 
 impl Condition {
     fn of(kind: &'static str, holds: bool) -> Condition {
-        Condition {
-            kind,
-            status: if holds { "True" } else { "False" },
-            reason: "",
-            message: String::new(),
-        }
+        Condition { kind, status: if holds { "True" } else { "False" }, reason: "", message: String::new() }
     }
 
     fn write(self, stored: &Value, generation: Option<i64>, now: Timestamp) -> Value {

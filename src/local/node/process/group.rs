@@ -1,7 +1,7 @@
 //! The process groups of the node: one per running container or hook.
 //!
 //! ```text
-//! spawn → Groups::adopt → Group ── signal while its leader is not reaped ── Group::close (kills the rest, forgets it)
+//! spawn → Groups::adopt → Group ── terminate, kill while its leader is not reaped ── close (kills the rest, forgets it)
 //!                            └── told to the reaper process, which kills what is left when this process dies
 //! ```
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -32,11 +32,7 @@ struct Live {
 
 impl Groups {
     pub fn new(reaper: Option<std::process::ChildStdin>) -> Arc<Groups> {
-        Arc::new(Groups {
-            live: Mutex::new(Live::default()),
-            count: watch::Sender::new(0),
-            reaper: Mutex::new(reaper),
-        })
+        Arc::new(Groups { live: Mutex::new(Live::default()), count: watch::Sender::new(0), reaper: Mutex::new(reaper) })
     }
 
     /// Takes charge of a group. After [`Groups::kill_all`] it is killed at once.
@@ -50,10 +46,7 @@ impl Groups {
         let count = live.leaders.len();
         drop(live);
         self.count.send_replace(count);
-        Group {
-            groups: Arc::clone(self),
-            leader: Mutex::new(Some(leader)),
-        }
+        Group { groups: Arc::clone(self), leader: Mutex::new(Some(leader)) }
     }
 
     /// Kills every group, and those that are still to come.
@@ -102,10 +95,21 @@ pub struct Group {
 }
 
 impl Group {
-    /// Sends a signal to every process of the group.
-    pub fn signal(&self, signal: Signal) {
+    /// Asks the container to end: SIGTERM for its first process alone, as a container runtime sends it. What that process
+    /// started is its own to end, and is killed when it has ended.
+    pub fn terminate(&self) {
+        if let Some(leader) = *self.leader.lock()
+            && let Err(error) = kill(Pid::from_raw(leader), Signal::SIGTERM)
+            && error != nix::errno::Errno::ESRCH
+        {
+            tracing::warn!(%error, leader, "a container could not be asked to end");
+        }
+    }
+
+    /// Kills every process of the group.
+    pub fn kill(&self) {
         if let Some(leader) = *self.leader.lock() {
-            signal_group(leader, signal);
+            signal_group(leader, Signal::SIGKILL);
         }
     }
 

@@ -36,14 +36,16 @@ impl Setting {
     }
 
     /// Starts `argv`; `output` is where its two streams go.
-    pub async fn start(&self, spawner: &Spawner, argv: &[String], output: fn() -> Stdio) -> Result<Process, StartError> {
+    pub async fn start(
+        &self,
+        spawner: &Spawner,
+        argv: &[String],
+        output: fn() -> Stdio,
+    ) -> Result<Process, StartError> {
         let mut command = self.command(argv)?;
         command.stdout(output()).stderr(output());
         let program = argv.first().map(String::as_str).unwrap_or_default();
-        spawner
-            .spawn(command)
-            .await
-            .map_err(|error| exec_failed(program, &error))
+        spawner.spawn(command).await.map_err(|error| exec_failed(program, &error))
     }
 }
 

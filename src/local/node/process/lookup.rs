@@ -21,9 +21,9 @@ pub fn find_program(program: &str, path: &str, directory: &Path) -> Result<PathB
         let file = directory.join(program);
         return match check(&file) {
             Ok(()) => Ok(file),
-            Err(Refusal::Missing) => Err(StartError(format!(
-                "exec: \"{program}\": stat {program}: no such file or directory"
-            ))),
+            Err(Refusal::Missing) => {
+                Err(StartError(format!("exec: \"{program}\": stat {program}: no such file or directory")))
+            }
             Err(Refusal::Directory) => Err(StartError(format!("exec: \"{program}\": is a directory"))),
             Err(Refusal::Forbidden) => Err(StartError(format!("exec: \"{program}\": permission denied"))),
         };

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nix::sys::signal::Signal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
@@ -101,12 +100,7 @@ pub async fn run(attempt: Attempt, stop: watch::Receiver<StopOrder>, tell: mpsc:
         pumps.spawn(pump(pipe, Stream::Stderr, Arc::clone(&log)));
     }
     let Process { child, group } = &mut process;
-    let hooks = Hooks {
-        spawner: &attempt.spawner,
-        setting: &attempt.setting,
-        index: attempt.index,
-        tell: &tell,
-    };
+    let hooks = Hooks { spawner: &attempt.spawner, setting: &attempt.setting, index: attempt.index, tell: &tell };
     let background = async {
         tokio::join!(
             hooks.after_start(attempt.post_start.as_ref()),
@@ -125,11 +119,7 @@ pub async fn run(attempt: Attempt, stop: watch::Receiver<StopOrder>, tell: mpsc:
     pumps.shutdown().await;
     log.end();
     let exit_code = status.map_or(255, exit_code);
-    Finished {
-        exit_code,
-        at,
-        message: message(&attempt.message, exit_code, &log),
-    }
+    Finished { exit_code, at, message: message(&attempt.message, exit_code, &log) }
 }
 
 /// As a shell and every container runtime count it.
@@ -170,14 +160,14 @@ impl Hooks<'_> {
     ) {
         let ordered = stop.wait_for(Option::is_some).await.map(|order| *order);
         let Ok(Some(kill_at)) = ordered else {
-            return group.signal(Signal::SIGKILL);
+            return group.kill();
         };
         if let Some(hook) = hook
             && let Ok(Err(_)) = timeout_at(kill_at, hook.run(self.spawner, self.setting)).await
         {
             let _ = self.tell.send((self.index, Note::PreStopFailed)).await;
         }
-        group.signal(Signal::SIGTERM);
+        group.terminate();
         loop {
             let kill_at = stop.borrow_and_update().unwrap_or(kill_at);
             tokio::select! {
@@ -185,7 +175,7 @@ impl Hooks<'_> {
                 changed = stop.changed() => if changed.is_err() { break },
             }
         }
-        group.signal(Signal::SIGKILL);
+        group.kill();
     }
 }
 

@@ -78,10 +78,7 @@ impl Spawner {
     pub async fn spawn(&self, command: Command) -> io::Result<Process> {
         let (reply, answer) = oneshot::channel();
         let gone = || io::Error::other("the node is shutting down");
-        self.requests
-            .send(Request { command, reply })
-            .await
-            .map_err(|_| gone())?;
+        self.requests.send(Request { command, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -107,10 +104,7 @@ fn serve(mut queue: mpsc::Receiver<Request>, runtime: &Handle, groups: &Arc<Grou
 fn adopt(child: Child, groups: &Arc<Groups>) -> io::Result<Process> {
     let leader = child.id().and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 1);
     let leader = leader.ok_or_else(|| io::Error::other("the process ended before it was registered"))?;
-    Ok(Process {
-        group: groups.adopt(leader),
-        child,
-    })
+    Ok(Process { group: groups.adopt(leader), child })
 }
 
 #[cfg(target_os = "linux")]

@@ -22,12 +22,7 @@ pub enum ConfigError {
     #[error("{} \"{name}\" not found", .kind.singular())]
     ObjectMissing { kind: Kind, name: String },
     #[error("couldn't find key {key} in {} {namespace}/{name}", .kind.name())]
-    KeyMissing {
-        kind: Kind,
-        namespace: String,
-        name: String,
-        key: String,
-    },
+    KeyMissing { kind: Kind, namespace: String, name: String, key: String },
     #[error("unsupported {kind}: {path}")]
     FieldUnknown { kind: &'static str, path: String },
 }
@@ -70,10 +65,7 @@ impl Sources<'_> {
 
     fn import(&self, source: &Value, env: &mut Environment) -> Result<(), ConfigError> {
         let prefix = source["prefix"].as_str().unwrap_or_default();
-        for (kind, reference) in [
-            (Kind::ConfigMap, &source["configMapRef"]),
-            (Kind::Secret, &source["secretRef"]),
-        ] {
+        for (kind, reference) in [(Kind::ConfigMap, &source["configMapRef"]), (Kind::Secret, &source["secretRef"])] {
             if reference.is_null() {
                 continue;
             }
@@ -90,10 +82,7 @@ impl Sources<'_> {
             let text = entry["value"].as_str().unwrap_or_default();
             return Ok(Some(expand(text, |name| env.get(name).map(String::as_str))));
         }
-        for (kind, reference) in [
-            (Kind::Secret, &from["secretKeyRef"]),
-            (Kind::ConfigMap, &from["configMapKeyRef"]),
-        ] {
+        for (kind, reference) in [(Kind::Secret, &from["secretKeyRef"]), (Kind::ConfigMap, &from["configMapKeyRef"])] {
             if !reference.is_null() {
                 return self.key(kind, reference);
             }
@@ -128,19 +117,14 @@ impl Sources<'_> {
         match self.store.get(kind, self.namespace(), name) {
             Some(object) => Ok(Some(data_of(kind, &object))),
             None if is_optional(reference) => Ok(None),
-            None => Err(ConfigError::ObjectMissing {
-                kind,
-                name: name.to_owned(),
-            }),
+            None => Err(ConfigError::ObjectMissing { kind, name: name.to_owned() }),
         }
     }
 
     fn field(&self, reference: &Value) -> Result<String, ConfigError> {
         let path = reference["fieldPath"].as_str().unwrap_or_default();
-        fields::field(self.pod, path).ok_or_else(|| ConfigError::FieldUnknown {
-            kind: "fieldPath",
-            path: path.to_owned(),
-        })
+        fields::field(self.pod, path)
+            .ok_or_else(|| ConfigError::FieldUnknown { kind: "fieldPath", path: path.to_owned() })
     }
 
     fn resource(&self, reference: &Value) -> Result<String, ConfigError> {
@@ -240,8 +224,14 @@ mod tests {
         }))
         .unwrap();
         let expected = [
-            ("BOTH", "secret+1+$(LATER)"), ("CPU", "0"), ("C_a", "1"), ("C_b", "2"), ("KEY", "secret"), ("LATER", "x"),
-            ("NAME", "p"), ("PATH", "/mine:$(PATH)"),
+            ("BOTH", "secret+1+$(LATER)"),
+            ("CPU", "0"),
+            ("C_a", "1"),
+            ("C_b", "2"),
+            ("KEY", "secret"),
+            ("LATER", "x"),
+            ("NAME", "p"),
+            ("PATH", "/mine:$(PATH)"),
         ];
         assert_eq!(env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect::<Vec<_>>(), expected);
         assert_eq!(argv, ["run", "secret+1+$(LATER)", "$(NONE)", "$(BOTH)"]);
@@ -249,14 +239,18 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_as_the_kubelet_names_it() {
-        let key = |kind: &str, name: &str| json!({"env": [{"name": "X", "valueFrom": {kind: {"name": name, "key": "zz"}}}]});
+        let key =
+            |kind: &str, name: &str| json!({"env": [{"name": "X", "valueFrom": {kind: {"name": name, "key": "zz"}}}]});
         for (container, expected) in [
             (key("secretKeyRef", "no"), "secret \"no\" not found"),
             (key("secretKeyRef", "s"), "couldn't find key zz in Secret default/s"),
             (key("configMapKeyRef", "no"), "configmap \"no\" not found"),
             (key("configMapKeyRef", "c"), "couldn't find key zz in ConfigMap default/c"),
             (json!({"envFrom": [{"secretRef": {"name": "no"}}]}), "secret \"no\" not found"),
-            (json!({"env": [{"name": "X", "valueFrom": {"fieldRef": {"fieldPath": "a.b"}}}]}), "unsupported fieldPath: a.b"),
+            (
+                json!({"env": [{"name": "X", "valueFrom": {"fieldRef": {"fieldPath": "a.b"}}}]}),
+                "unsupported fieldPath: a.b",
+            ),
         ] {
             assert_eq!(resolve(container).unwrap_err().to_string(), expected);
         }

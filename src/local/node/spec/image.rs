@@ -21,12 +21,7 @@ pub enum ImageError {
         "failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": failed to do request: \
          Head \"https://{host}/v2/{path}/manifests/{version}\": dial tcp: lookup {host}: no such host"
     )]
-    Pull {
-        image: String,
-        host: String,
-        path: String,
-        version: String,
-    },
+    Pull { image: String, host: String, path: String, version: String },
     #[error("Container image \"{image}\" is not present with pull policy of Never")]
     NeverPull { image: String },
 }
@@ -40,17 +35,12 @@ pub fn resolve<'a>(
     if let Some(directory) = mapped(images, image) {
         return Ok(Source::Directory(directory));
     }
-    let reference = Reference::parse(image).map_err(|cause| ImageError::Invalid {
-        image: image.to_owned(),
-        cause,
-    })?;
+    let reference = Reference::parse(image).map_err(|cause| ImageError::Invalid { image: image.to_owned(), cause })?;
     if !reference.host.split(':').next().unwrap_or_default().ends_with(".invalid") {
         return Ok(Source::Host);
     }
     if pull_policy == "Never" {
-        return Err(ImageError::NeverPull {
-            image: image.to_owned(),
-        });
+        return Err(ImageError::NeverPull { image: image.to_owned() });
     }
     Err(ImageError::Pull {
         image: reference.full(),
@@ -91,12 +81,7 @@ impl<'a> Reference<'a> {
         if !path.split('/').all(is_component) || !tag_ok || !digest_ok {
             return Err(malformed());
         }
-        Ok(Reference {
-            host,
-            path,
-            tag,
-            digest,
-        })
+        Ok(Reference { host, path, tag, digest })
     }
 
     fn version(&self) -> &str {
@@ -197,7 +182,9 @@ mod tests {
             ("tools:2".to_owned(), PathBuf::from("/t2")),
             ("registry.invalid/x".to_owned(), PathBuf::from("/x")),
         ]);
-        for (image, directory) in [("tools", "/t"), ("tools:1", "/t"), ("tools:2", "/t2"), ("registry.invalid/x:9", "/x")] {
+        for (image, directory) in
+            [("tools", "/t"), ("tools:1", "/t"), ("tools:2", "/t2"), ("registry.invalid/x:9", "/x")]
+        {
             assert_eq!(resolve(&images, image, "Always"), Ok(Source::Directory(Path::new(directory))), "{image}");
         }
         assert_eq!(resolve(&images, "other", "Always"), Ok(Source::Host));

@@ -52,7 +52,8 @@ async fn the_end_shows_before_the_terminal_phase() {
 #[tokio::test]
 async fn a_signal_is_counted_from_128() {
     let bed = Bed::new();
-    let mut pod = bed.sh("kill -SEGV $$");
+    // `$$` is Kubernetes' way to write one `$`.
+    let mut pod = bed.sh("kill -s SEGV $$$$");
     assert_eq!(line(&pod.until_phase("Failed").await), "Failed main=Error/139");
 }
 
@@ -80,7 +81,10 @@ async fn the_status_has_what_a_kubelet_writes() {
     }
     let container = &status["containerStatuses"][0];
     assert_eq!(container["containerID"].as_str().unwrap().len(), "containerd://".len() + 64);
-    assert_eq!((&container["ready"], &container["started"], &container["restartCount"]), (&json!(true), &json!(true), &json!(0)));
+    assert_eq!(
+        (&container["ready"], &container["started"], &container["restartCount"]),
+        (&json!(true), &json!(true), &json!(0))
+    );
 }
 
 #[tokio::test]
@@ -211,4 +215,31 @@ async fn an_unbound_pod_is_left_alone_until_it_is_bound() {
     });
     bound.unwrap();
     pod.until_phase("Succeeded").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_pods_at_once_keep_apart_and_leave_nothing() {
+    let bed = Bed::new();
+    let mut pods: Vec<Watch> = (0..60)
+        .map(|i| {
+            let script = format!("seq {i} {}; exit {}", i + 500, i % 3);
+            bed.launch_named(&format!("p{i}"), json!({}), json!({"containers": [sh("main", &script)]}))
+        })
+        .collect();
+    for (i, pod) in pods.iter_mut().enumerate() {
+        let done = pod.until(|pod| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))).await;
+        assert_eq!(main_state(&done)["terminated"]["exitCode"], i % 3);
+        let mut query = bed.query("main");
+        query.pod = format!("p{i}");
+        let expected: String = (i..=i + 500).map(|n| format!("{n}\n")).collect();
+        assert_eq!(bed.read(query).await.unwrap(), expected);
+        bed.store.remove(Kind::Pod, "default", &format!("p{i}"), None).unwrap();
+    }
+    let directory = bed.dir.path().join("node/pods");
+    let emptied = async {
+        while std::fs::read_dir(&directory).unwrap().next().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, emptied).await.unwrap();
 }

@@ -45,18 +45,17 @@ async fn rotation_loses_what_was_written_before_it() {
         config.log_max_size = 100;
         config.timing.rotate_check = Duration::from_millis(10);
     });
-    let mut pod = bed.sh("seq 1 100; read -r wait < gate; echo after");
+    let mut pod = bed.sh("seq 1 100; until [ -e gate ]; do sleep 0.01; done; echo after");
     let running = pod.until_running().await;
     let uid = running["metadata"]["uid"].as_str().unwrap();
     let pod_dir = bed.dir.path().join("node/pods").join(uid);
     let mut query = bed.query("main");
     query.follow = Follow::Yes;
     let mut open = bed.node.logs().open(query).await.unwrap();
-    while bed.log("main").await != "" {
+    while !bed.log("main").await.is_empty() {
         tokio::task::yield_now().await;
     }
-    std::fs::write(pod_dir.join("containers/main/root/gate"), "\n").ok();
-    // Started anew only by the gate's existence: `read` of a missing file fails at once, which ends the wait too.
+    std::fs::write(pod_dir.join("containers/main/root/gate"), "").unwrap();
     let mut seen = Vec::new();
     while let Some(piece) = timeout(PATIENCE, open.next()).await.unwrap() {
         seen.extend_from_slice(&piece.unwrap());

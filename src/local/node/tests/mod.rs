@@ -1,7 +1,9 @@
 //! The node against the store, with real processes.
 
+mod corpus;
 mod life;
 mod logs;
+mod orphans;
 mod start;
 mod stop;
 
@@ -65,11 +67,7 @@ impl Bed {
         pod["spec"] = spec;
         let pods = self.store.subscribe(Kind::Pod, None).unwrap();
         self.store.create(Kind::Pod, pod).unwrap();
-        Watch {
-            name: name.to_owned(),
-            pods,
-            seen: Vec::new(),
-        }
+        Watch { name: name.to_owned(), pods, seen: Vec::new() }
     }
 
     /// A pod of one container `main` that runs a shell script.

@@ -96,7 +96,8 @@ async fn a_missing_secret_is_waited_for() {
 #[tokio::test]
 async fn a_missing_volume_source_is_waited_for() {
     let bed = Bed::new();
-    let mut main = sh("main", "cat $PODLAUNCH_CONTAINER_ROOT/etc/conf/k; cat etc/conf/k; cd $PODLAUNCH_CONTAINER_ROOT/etc && ls");
+    let mut main =
+        sh("main", "cat $PODLAUNCH_CONTAINER_ROOT/etc/conf/k; cat etc/conf/k; cd $PODLAUNCH_CONTAINER_ROOT/etc && ls");
     main["volumeMounts"] = json!([{"name": "v", "mountPath": "/etc/conf"}]);
     let volumes = json!([{"name": "v", "configMap": {"name": "late"}}]);
     let mut events = bed.store.subscribe(Kind::Event, None).unwrap();
@@ -113,7 +114,8 @@ async fn a_missing_volume_source_is_waited_for() {
 #[tokio::test]
 async fn an_image_of_a_reserved_host_is_pulled_in_vain() {
     let bed = Bed::new();
-    let mut pod = bed.launch(json!({"containers": [{"name": "main", "image": "registry.invalid/nope:1", "command": ["true"]}]}));
+    let mut pod =
+        bed.launch(json!({"containers": [{"name": "main", "image": "registry.invalid/nope:1", "command": ["true"]}]}));
     for reason in ["ErrImagePull", "ImagePullBackOff", "ErrImagePull", "ImagePullBackOff"] {
         pod.until(|pod| state(main_state(pod)) == reason).await;
     }
@@ -125,7 +127,11 @@ async fn an_image_of_a_reserved_host_is_pulled_in_vain() {
     assert!(events[1].ends_with("dial tcp: lookup registry.invalid: no such host"), "{}", events[1]);
     assert_eq!(
         events[2..],
-        ["Failed Error: ErrImagePull", "BackOff Back-off pulling image \"registry.invalid/nope:1\"", "Failed Error: ImagePullBackOff"]
+        [
+            "Failed Error: ErrImagePull",
+            "BackOff Back-off pulling image \"registry.invalid/nope:1\"",
+            "Failed Error: ImagePullBackOff"
+        ]
     );
 }
 

@@ -133,7 +133,9 @@ async fn deleted_while_an_init_container_runs() {
     bed.delete("p", 1);
     pod.until_removed().await;
     let last = pod.history().pop().unwrap();
-    assert!(last == "Failed init=Error/137 main=PodInitializing" || last == "Failed init=Error/143 main=PodInitializing");
+    assert!(
+        last == "Failed init=Error/137 main=PodInitializing" || last == "Failed init=Error/143 main=PodInitializing"
+    );
 }
 
 #[tokio::test]
@@ -176,7 +178,10 @@ async fn a_lowered_deadline_stops_the_pod() {
         let events = bed.events();
         assert_eq!(
             events[events.len() - 2..],
-            ["DeadlineExceeded Pod was active on the node longer than the specified deadline", "Killing Stopping container main"]
+            [
+                "DeadlineExceeded Pod was active on the node longer than the specified deadline",
+                "Killing Stopping container main"
+            ]
         );
     }
 }
@@ -207,7 +212,8 @@ async fn a_pre_stop_hook_runs_before_the_signal() {
 #[tokio::test]
 async fn shutdown_kills_every_container() {
     let bed = Bed::new();
-    let mut pod = bed.launch(json!({"containers": [sh("main", "sleep 1000 & echo $!; wait"), stubborn_named("other")]}));
+    let mut pod =
+        bed.launch(json!({"containers": [sh("main", "sleep 1000 & echo $!; wait"), stubborn_named("other")]}));
     pod.until_running().await;
     let mut query = bed.query("main");
     query.follow = Follow::Yes;

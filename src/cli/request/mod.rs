@@ -4,19 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::args::{
-    ContainerArgs, EnvSource, Pair, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, Switch,
-    TimeoutArgs,
+    ContainerArgs, EnvSource, Pair, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, Switch, TimeoutArgs,
 };
 use super::failure::Failure;
 use super::print::lines::Marks;
 use crate::proto::v1;
 
 /// The request to launch what the flags say.
-pub(super) fn launch(
-    args: &RunArgs,
-    task_id: String,
-    manifest: String,
-) -> Result<v1::LaunchTaskRequest, Failure> {
+pub(super) fn launch(args: &RunArgs, task_id: String, manifest: String) -> Result<v1::LaunchTaskRequest, Failure> {
     let container = container(args)?;
     let pod = pod(&args.pod)?;
     let timeouts = timeouts(&args.timeouts);
@@ -49,13 +44,8 @@ pub(super) fn marks(request: &v1::LaunchTaskRequest) -> Marks {
         .spec
         .as_ref()
         .and_then(|spec| spec.logs.as_ref())
-        .is_some_and(|logs| {
-            logs.mode() == v1::LogContainers::All || logs.containers.len() > 1
-        });
-    Marks {
-        container: if several { Switch::On } else { Switch::Off },
-        time: Switch::Off,
-    }
+        .is_some_and(|logs| logs.mode() == v1::LogContainers::All || logs.containers.len() > 1);
+    Marks { container: if several { Switch::On } else { Switch::Off }, time: Switch::Off }
 }
 
 fn unless_default<T: Default + PartialEq>(value: T) -> Option<T> {
@@ -64,10 +54,7 @@ fn unless_default<T: Default + PartialEq>(value: T) -> Option<T> {
 
 fn container(args: &RunArgs) -> Result<v1::ContainerSpec, Failure> {
     let flags = &args.container;
-    let resources = v1::ResourceRequirements {
-        requests: resources(flags),
-        limits: resources(flags),
-    };
+    let resources = v1::ResourceRequirements { requests: resources(flags), limits: resources(flags) };
     Ok(v1::ContainerSpec {
         image: args.image.clone().unwrap_or_default(),
         command: args.command.clone(),
@@ -104,10 +91,10 @@ fn env(flags: &ContainerArgs) -> Result<Vec<v1::EnvVar>, Failure> {
             optional: false,
         })),
     });
-    let values = flags.env.iter().map(|pair| v1::EnvVar {
-        name: pair.key.clone(),
-        source: Some(Source::Value(pair.value.clone())),
-    });
+    let values = flags
+        .env
+        .iter()
+        .map(|pair| v1::EnvVar { name: pair.key.clone(), source: Some(Source::Value(pair.value.clone())) });
     let env: Vec<_> = secrets.chain(values).collect();
     for (index, variable) in env.iter().enumerate() {
         if env[..index].iter().any(|other| other.name == variable.name) {
@@ -155,10 +142,7 @@ fn map(flag: &'static str, pairs: &[Pair]) -> Result<BTreeMap<String, String>, F
 }
 
 fn twice(flag: &'static str, key: &str) -> Failure {
-    Failure::Flag {
-        flag,
-        problem: format!("`{key}` is given twice: leave one out"),
-    }
+    Failure::Flag { flag, problem: format!("`{key}` is given twice: leave one out") }
 }
 
 fn timeouts(flags: &TimeoutArgs) -> v1::Timeouts {
@@ -172,12 +156,7 @@ fn timeouts(flags: &TimeoutArgs) -> v1::Timeouts {
 }
 
 fn logs(flags: &RunOutputArgs, primary: Option<&str>) -> Result<Option<v1::LogSelection>, Failure> {
-    let selection = |mode: v1::LogContainers, containers| {
-        Ok(Some(v1::LogSelection {
-            mode: mode.into(),
-            containers,
-        }))
-    };
+    let selection = |mode: v1::LogContainers, containers| Ok(Some(v1::LogSelection { mode: mode.into(), containers }));
     if flags.no_logs {
         return selection(v1::LogContainers::None, Vec::new());
     }
@@ -212,8 +191,8 @@ fn logs(flags: &RunOutputArgs, primary: Option<&str>) -> Result<Option<v1::LogSe
 
 /// A span for the contract. One beyond its range (10,000 years) is cut: the server refuses it by its own limit.
 pub(super) fn proto_duration(span: Duration) -> prost_types::Duration {
-    prost_types::Duration::try_from(span).unwrap_or(prost_types::Duration {
-        seconds: i64::MAX,
-        nanos: 0,
-    })
+    prost_types::Duration::try_from(span).unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
 }
+
+#[cfg(test)]
+mod tests;

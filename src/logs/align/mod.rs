@@ -20,20 +20,24 @@
 //! After a `sinceTime` read was aligned, a line that steps back, or one without its beginning, shows that the filter may
 //! hide lines: the body is abandoned and the whole file read.
 
+mod probe;
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 
+use self::probe::{Anchor, Held, Probe, Probed};
 use super::{
     RECORD_LIMIT,
     batch::GapCause,
-    parser::{Parsed, Part, Piece},
+    parser::{Parsed, Piece},
     position::{Counted, FirstLine, LineMark, Position, steps_back},
     stamp::floor_second,
     tail::LineTail,
 };
 
-/// Most bytes held behind a candidate, each piece counted with [`PIECE_COST`].
+/// Most bytes held, each piece counted with what its place takes.
 const HOLD_LIMIT: usize = 256 * 1024;
-const PIECE_COST: usize = 32;
 
 /// How a body was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,13 +94,6 @@ enum State {
     Failed,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AnchorKind {
-    Line,
-    /// The beginning of a line.
-    Beginning,
-}
-
 /// How many lines came: all, those in the window, those not in its first second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counts {
@@ -105,34 +102,10 @@ struct Counts {
     later: u64,
 }
 
-/// A line that may be the anchor, read up to here.
-#[derive(Debug)]
-struct Probe {
-    read: LineMark,
-    tail: LineTail,
-}
-
 #[derive(Debug)]
 struct Candidate {
     counts: Counts,
     tail: Option<LineTail>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    data: Vec<u8>,
-    pieces: Vec<(Timestamp, Part, usize)>,
-}
-
-impl Held {
-    fn push(&mut self, piece: Piece<'_>) {
-        self.data.extend_from_slice(piece.data);
-        self.pieces.push((piece.stamp, piece.part, piece.data.len()));
-    }
-
-    fn cost(&self) -> usize {
-        self.data.len() + self.pieces.len() * PIECE_COST
-    }
 }
 
 /// Aligns one body.
@@ -140,8 +113,7 @@ impl Held {
 pub struct Aligner {
     opened: Opened,
     state: State,
-    anchor: LineMark,
-    kind: AnchorKind,
+    anchor: Anchor,
     high: Timestamp,
     window: i64,
     /// Lines begun before the current one, and with it.
@@ -176,16 +148,6 @@ enum Proof {
     Silence,
 }
 
-/// What a probe says after one more piece.
-enum Probed<'a> {
-    /// No probe, or not enough read.
-    Undecided,
-    /// Not the anchor.
-    Other,
-    /// The anchor; where only the line's beginning was sent, with what follows that in this piece.
-    Anchor(Option<Piece<'a>>),
-}
-
 impl Aligner {
     /// Goes on after `position` in a body opened as said. A position at which nothing was sent lets everything through.
     pub fn resume(position: &Position, opened: Opened) -> Self {
@@ -199,8 +161,7 @@ impl Aligner {
         };
         Aligner {
             state,
-            anchor,
-            kind: if position.partial.is_some() { AnchorKind::Beginning } else { AnchorKind::Line },
+            anchor: if position.partial.is_some() { Anchor::Beginning(anchor) } else { Anchor::Line(anchor) },
             high,
             window: position.window().unwrap_or(i64::MIN),
             from_first: position.counted == Counted::FromFirst,
@@ -213,8 +174,7 @@ impl Aligner {
         Aligner {
             opened,
             state: State::From(time),
-            anchor: LineMark::of(Timestamp::MIN, b""),
-            kind: AnchorKind::Line,
+            anchor: Anchor::Line(LineMark::of(Timestamp::MIN, b"")),
             high: Timestamp::MIN,
             window: i64::MIN,
             before: Counts::default(),
@@ -300,10 +260,7 @@ impl Aligner {
             }
             _ => {}
         }
-        let passed = match self.kind {
-            AnchorKind::Line => self.within,
-            AnchorKind::Beginning => self.before,
-        };
+        let passed = self.passed();
         match self.state {
             State::Numbering(lines) => self.expect(passed.all, lines, piece.stamp),
             State::Counting(count) => self.expect(passed.count, count, piece.stamp),
@@ -322,9 +279,17 @@ impl Aligner {
         self.within.later += u64::from(second > self.window);
     }
 
+    /// The lines up to the last whole line sent, if the current line is the anchor.
+    fn passed(&self) -> Counts {
+        match self.anchor {
+            Anchor::Line(_) => self.within,
+            Anchor::Beginning(_) => self.before,
+        }
+    }
+
     /// The anchor is known by its number.
     fn expect(&mut self, number: u64, wanted: u64, stamp: Timestamp) {
-        if number == wanted && stamp == self.anchor.stamp {
+        if number == wanted && stamp == self.anchor.mark().stamp {
             self.start_probe();
         } else if number >= wanted {
             self.miss();
@@ -337,7 +302,7 @@ impl Aligner {
             if !self.settle(Proof::Later, out) && !self.may_be_rest() {
                 self.pass_by(stamp, out);
             }
-        } else if stamp == self.anchor.stamp {
+        } else if stamp == self.anchor.mark().stamp {
             self.start_probe();
         }
     }
@@ -358,18 +323,17 @@ impl Aligner {
     /// Whether the current line may be the rest of the last line sent: a rotation between the records of a line leaves
     /// its end, with a stamp of its own, as the first line of the new file. Such a line is dropped.
     fn may_be_rest(&self) -> bool {
-        self.opened == Opened::Whole && self.within.all == 1 && self.anchor.len > RECORD_LIMIT as u64
+        self.opened == Opened::Whole && self.within.all == 1 && self.anchor.mark().len > RECORD_LIMIT as u64
     }
 
     fn start_probe(&mut self) {
-        let stamp = self.anchor.stamp;
-        self.probe = Some(Probe { read: LineMark::of(stamp, b""), tail: LineTail::new(stamp) });
+        self.probe = Some(Probe::new(self.anchor));
     }
 
     /// A piece of a line before, at or behind a candidate.
     fn examine(&mut self, piece: Piece<'_>, out: &mut impl FnMut(Aligned<'_>)) {
         let searching = self.state == State::Searching;
-        match self.probed(piece) {
+        match self.probe.as_mut().map_or(Probed::Undecided, |probe| probe.feed(piece)) {
             Probed::Anchor(rest) if searching => {
                 self.ambiguous |= self.candidate.is_some();
                 self.candidate = Some(self.found_here());
@@ -387,47 +351,16 @@ impl Aligner {
                 }
             }
             Probed::Other if !searching => self.miss(),
-            Probed::Other | Probed::Undecided if self.candidate.is_some() || self.overdue != Overdue::No => self.hold(piece, out),
+            Probed::Other | Probed::Undecided if self.candidate.is_some() || self.overdue != Overdue::No => {
+                self.hold(piece, out)
+            }
             Probed::Other | Probed::Undecided => {}
         }
     }
 
-    fn probed<'a>(&mut self, piece: Piece<'a>) -> Probed<'a> {
-        let Some(probe) = &mut self.probe else { return Probed::Undecided };
-        let complete = piece.part.ends() || piece.part.is_open();
-        let probed = match self.kind {
-            AnchorKind::Line => {
-                probe.read = probe.read.extended(piece.data);
-                probe.tail.push(piece.data);
-                match complete {
-                    true if probe.read == self.anchor => Probed::Anchor(None),
-                    true => Probed::Other,
-                    false => Probed::Undecided,
-                }
-            }
-            AnchorKind::Beginning => {
-                let missing = usize::try_from(self.anchor.len - probe.read.len).unwrap_or(usize::MAX);
-                let (sent, rest) = piece.data.split_at(missing.min(piece.data.len()));
-                probe.read = probe.read.extended(sent);
-                match (probe.read == self.anchor, probe.read.len == self.anchor.len || complete) {
-                    (true, _) => Probed::Anchor(behind(piece, rest)),
-                    (false, true) => Probed::Other,
-                    (false, false) => Probed::Undecided,
-                }
-            }
-        };
-        if !matches!(probed, Probed::Undecided) && self.kind == AnchorKind::Beginning {
-            self.probe = None;
-        }
-        probed
-    }
-
     fn found_here(&mut self) -> Candidate {
-        let tail = self.probe.take().map(|probe| probe.tail);
-        match self.kind {
-            AnchorKind::Line => Candidate { counts: self.within, tail },
-            AnchorKind::Beginning => Candidate { counts: self.before, tail: None },
-        }
+        let tail = self.probe.take().and_then(Probe::into_tail);
+        Candidate { counts: self.passed(), tail }
     }
 
     fn hold(&mut self, piece: Piece<'_>, out: &mut impl FnMut(Aligned<'_>)) {
@@ -440,7 +373,7 @@ impl Aligner {
     /// Takes the candidate, if there is one that can be taken, and releases what is held behind it.
     fn settle(&mut self, proof: Proof, out: &mut impl FnMut(Aligned<'_>)) -> bool {
         let Some(candidate) = self.candidate.take() else { return false };
-        if self.ambiguous && (self.kind == AnchorKind::Beginning || self.opened == Opened::Since) {
+        if self.ambiguous && (matches!(self.anchor, Anchor::Beginning(_)) || self.opened == Opened::Since) {
             self.held = Held::default();
             return false;
         }
@@ -457,7 +390,7 @@ impl Aligner {
         let counts = (proof == Proof::Later).then_some((count, later));
         out(Aligned::Found { counts, tail: candidate.tail });
         self.state = State::Passing;
-        self.previous = self.anchor.stamp;
+        self.previous = self.anchor.mark().stamp;
     }
 
     /// The anchor is not in this body: what is held is new, and what comes.
@@ -474,12 +407,10 @@ impl Aligner {
 
     fn release(&mut self, out: &mut impl FnMut(Aligned<'_>)) {
         let held = std::mem::take(&mut self.held);
-        let mut at = 0;
-        for (stamp, part, len) in held.pieces {
+        for piece in held.pieces() {
             if self.state == State::Passing {
-                self.pass(Piece { stamp, part, data: &held.data[at..at + len] }, out);
+                self.pass(piece, out);
             }
-            at += len;
         }
     }
 
@@ -497,145 +428,5 @@ impl Aligner {
         self.probe = None;
         self.candidate = None;
         self.held = Held::default();
-    }
-}
-
-/// What of a piece follows the sent beginning of its line.
-fn behind<'a>(piece: Piece<'a>, data: &'a [u8]) -> Option<Piece<'a>> {
-    let rest = Piece { part: piece.part.without_beginning(), data, ..piece };
-    (rest.part != Part::Middle || !data.is_empty()).then_some(rest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millisecond(1_800_000_000_000 + millis).unwrap()
-    }
-
-    /// A position in a log begun in the middle, after one line.
-    fn after(millis: i64, line: &[u8]) -> Position {
-        let mut position = Position::unnumbered();
-        position.advance(at(millis), line);
-        position
-    }
-
-    fn push(aligner: &mut Aligner, millis: i64, data: &[u8]) -> Vec<String> {
-        let mut steps = Vec::new();
-        let piece = Piece { stamp: at(millis), part: Part::Whole, data };
-        aligner.push(Parsed::Piece(piece), &mut |step| steps.push(told(&step)));
-        steps
-    }
-
-    fn give_up(aligner: &mut Aligner) -> (Standing, Vec<String>) {
-        let mut steps = Vec::new();
-        (aligner.give_up(&mut |step| steps.push(told(&step))), steps)
-    }
-
-    fn told(step: &Aligned<'_>) -> String {
-        match step {
-            Aligned::Piece(piece) => String::from_utf8_lossy(&piece.data[..piece.data.len().min(4)]).trim_end().to_owned(),
-            Aligned::Found { counts, .. } => format!("found {counts:?}"),
-            Aligned::Rotated => "rotated".to_owned(),
-            Aligned::Gap(cause) => format!("gap {cause:?}"),
-        }
-    }
-
-    #[test]
-    fn lines_behind_a_candidate_are_held_until_it_is_certain() {
-        let mut aligner = Aligner::resume(&after(500, b"b\n"), Opened::Since);
-        assert!(push(&mut aligner, 400, b"a\n").is_empty());
-        assert!(push(&mut aligner, 500, b"b\n").is_empty());
-        assert!(push(&mut aligner, 499, b"c\n").is_empty());
-        assert_eq!(aligner.standing(), Standing::Seeking);
-        assert_eq!(push(&mut aligner, 501, b"d\n"), ["found Some((2, 0))", "c", "d"]);
-        assert_eq!(aligner.standing(), Standing::Aligned);
-    }
-
-    #[test]
-    fn an_idle_follow_releases_what_is_held() {
-        let mut aligner = Aligner::resume(&after(500, b"b\n"), Opened::Since);
-        push(&mut aligner, 500, b"b\n");
-        push(&mut aligner, 499, b"c\n");
-        assert_eq!(give_up(&mut aligner), (Standing::Aligned, vec!["found None".to_owned(), "c".to_owned()]));
-    }
-
-    #[test]
-    fn what_is_held_is_bounded() {
-        let line = vec![b'x'; 60_000];
-        for (opened, candidate) in [(Opened::Since, true), (Opened::Whole, true), (Opened::Whole, false)] {
-            let mut aligner = Aligner::resume(&after(500, b"b\n"), opened);
-            // Without a candidate lines are held only behind one that is clearly later than all sent.
-            push(&mut aligner, if candidate { 500 } else { 900 }, if candidate { b"b\n" } else { b"y\n" });
-            let mut steps = Vec::new();
-            for _ in 0..6 {
-                steps.extend(push(&mut aligner, 490, &line));
-                assert!(aligner.held.cost() <= HOLD_LIMIT);
-            }
-            let first = if candidate { vec!["found None"] } else { vec!["gap Rotated", "y"] };
-            assert_eq!(steps[..first.len()], first);
-            assert_eq!(steps.len(), first.len() + 6);
-        }
-    }
-
-    #[test]
-    fn equal_lines_in_a_rotated_file_make_a_gap() {
-        let mut aligner = Aligner::resume(&after(500, b"b\n"), Opened::Whole);
-        push(&mut aligner, 500, b"b\n");
-        push(&mut aligner, 500, b"b\n");
-        assert_eq!(push(&mut aligner, 600, b"c\n"), ["found Some((2, 0))", "gap Ambiguous", "c"]);
-        let mut aligner = Aligner::resume(&after(500, b"b\n"), Opened::Since);
-        push(&mut aligner, 500, b"b\n");
-        push(&mut aligner, 500, b"b\n");
-        assert!(push(&mut aligner, 600, b"c\n").is_empty());
-        assert_eq!(give_up(&mut aligner), (Standing::ReadWhole, vec![]));
-    }
-
-    #[test]
-    fn a_filtered_body_that_steps_back_is_abandoned() {
-        let mut position = Position::start();
-        position.advance(at(500), b"a\n");
-        let mut aligner = Aligner::resume(&position, Opened::Since);
-        assert_eq!(push(&mut aligner, 500, b"a\n"), ["found Some((1, 0))"]);
-        assert_eq!(push(&mut aligner, 900, b"b\n"), ["b"]);
-        assert_eq!(push(&mut aligner, 850, b"c\n"), ["c"]);
-        assert!(push(&mut aligner, 700, b"d\n").is_empty());
-        assert_eq!(aligner.standing(), Standing::ReadWhole);
-
-        let mut aligner = Aligner::resume(&position, Opened::Since);
-        aligner.push(Parsed::Fragment, &mut |_| panic!("nothing is let through"));
-        push(&mut aligner, 500, b"a\n");
-        assert_eq!(aligner.standing(), Standing::Aligned);
-        aligner.push(Parsed::Fragment, &mut |_| panic!("nothing is let through"));
-        assert_eq!(aligner.standing(), Standing::ReadWhole);
-    }
-
-    #[test]
-    fn by_number_where_the_file_was_never_rotated() {
-        let mut position = Position::start();
-        position.advance(at(900), b"a\n");
-        position.advance(at(100), b"a\n");
-        let mut aligner = Aligner::resume(&position, Opened::Whole);
-        assert!(push(&mut aligner, 900, b"a\n").is_empty());
-        assert_eq!(push(&mut aligner, 100, b"a\n"), ["found Some((2, 0))"]);
-        assert_eq!(push(&mut aligner, 100, b"a\n"), ["a"]);
-        let mut aligner = Aligner::resume(&position, Opened::Whole);
-        push(&mut aligner, 900, b"a\n");
-        assert_eq!(give_up(&mut aligner), (Standing::Seeking, vec![]), "cut before the position: nothing is known");
-    }
-
-    #[test]
-    fn a_rotated_file_without_the_last_line_makes_a_gap() {
-        let mut position = Position::start();
-        position.advance(at(500), b"a\n");
-        let mut aligner = Aligner::resume(&position, Opened::Whole);
-        assert_eq!(push(&mut aligner, 450, b"w\n"), ["rotated"]);
-        assert!(push(&mut aligner, 490, b"x\n").is_empty());
-        assert_eq!(push(&mut aligner, 501, b"y\n"), ["gap Rotated", "y"]);
-        assert_eq!(push(&mut aligner, 490, b"z\n"), ["z"]);
-        let mut aligner = Aligner::resume(&position, Opened::Since);
-        assert!(push(&mut aligner, 501, b"y\n").is_empty());
-        assert_eq!(aligner.standing(), Standing::ReadWhole);
     }
 }

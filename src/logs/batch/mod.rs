@@ -7,6 +7,9 @@
 //!
 //! Line bytes are copied once, into the chunk's buffer. The last line's hash is only taken when a chunk is cut.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::VecDeque, mem};
 
 use bytes::Bytes;
@@ -262,7 +265,6 @@ impl Batch {
         for data in piece.data.chunks(MAX_DATA) {
             self.make_room(data.len());
             if mem::take(&mut begins) {
-                self.settle_last();
                 self.begin(piece.stamp, data);
                 self.position.raise(piece.stamp);
                 let mark = LineMark { stamp: piece.stamp, hash: hash::EMPTY, len: 0 };
@@ -382,121 +384,5 @@ impl Batch {
         };
         tail.push(&rest.data);
         tail
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(nanos: i64) -> Timestamp {
-        Timestamp::from_nanosecond(1_800_000_000_000_000_000 + i128::from(nanos)).unwrap()
-    }
-
-    fn whole(nanos: i64, data: &[u8]) -> Piece<'_> {
-        Piece { stamp: at(nanos), part: Part::Whole, data }
-    }
-
-    fn chunk(output: Option<Output>) -> Chunk {
-        match output.unwrap().item {
-            Item::Chunk(chunk) => chunk,
-            Item::Gap(gap) => panic!("{gap:?}"),
-        }
-    }
-
-    #[test]
-    fn lines_share_a_chunk_until_it_is_taken() {
-        let mut batch = Batch::new(Position::start());
-        batch.push(whole(10, b"a\n"));
-        batch.push(whole(7, b"\n"));
-        assert!(batch.pop_ready().is_none());
-        let expected = Chunk {
-            data: Bytes::from_static(b"a\n\n"),
-            line_ends: vec![2, 3],
-            first_stamp: at(10),
-            deltas: vec![-3],
-            first_line: Some(1),
-            continues: false,
-        };
-        assert_eq!(chunk(batch.take()), expected);
-        assert!(batch.take().is_none());
-        batch.push(whole(11, b"b\n"));
-        assert_eq!(chunk(batch.take()).first_line, Some(3));
-    }
-
-    #[test]
-    fn a_line_that_does_not_fit_begins_a_chunk() {
-        let mut batch = Batch::new(Position::start());
-        let line = vec![b'x'; MAX_DATA - 1];
-        batch.push(whole(0, &line));
-        batch.push(whole(1, b"\n"));
-        batch.push(whole(2, b"a\n"));
-        assert_eq!(chunk(batch.pop_ready()).data.len(), MAX_DATA);
-        assert!(batch.pop_ready().is_none());
-        assert_eq!(batch.waiting(), 2);
-    }
-
-    #[test]
-    fn a_long_line_comes_in_pieces_and_shares_its_last_chunk() {
-        let mut batch = Batch::new(Position::start());
-        let data = vec![b'x'; MAX_DATA];
-        batch.push(whole(0, b"a\n"));
-        batch.push(Piece { stamp: at(5), part: Part::First, data: &data });
-        assert_eq!(batch.pop_ready().unwrap().position.partial, None);
-        let first = batch.take().unwrap();
-        assert_eq!(first.position.partial, Some(LineMark::of(at(5), &data)));
-        assert_eq!((first.position.lines, first.position.bytes), (1, 2 + MAX_DATA as u64));
-        let first = chunk(Some(first));
-        assert_eq!((first.first_line, first.line_ends.len(), first.continues), (Some(2), 0, true));
-        batch.push(Piece { stamp: at(5), part: Part::Last, data: b"y\n" });
-        batch.push(whole(9, b"b\n"));
-        let last = chunk(batch.take());
-        assert_eq!((&last.data[..], &last.line_ends[..], last.first_line), (&b"y\nb\n"[..], &[2, 4][..], Some(2)));
-        assert_eq!((last.first_stamp, &last.deltas[..], last.continues), (at(5), &[4][..], false));
-        let mut line = data;
-        line.extend_from_slice(b"y\n");
-        let mut expected = Position::start();
-        expected.advance(at(0), b"a\n");
-        expected.advance(at(5), &line);
-        expected.advance(at(9), b"b\n");
-        assert_eq!(batch.position(), expected);
-    }
-
-    #[test]
-    fn a_gap_comes_in_order_and_ends_the_count() {
-        let mut batch = Batch::new(Position::start());
-        batch.push(whole(0, b"a\n"));
-        batch.push(Piece { stamp: at(1), part: Part::First, data: b"begun" });
-        batch.apply(Aligned::Gap(GapCause::Rotated));
-        batch.push(whole(5, b"b\n"));
-        assert!(chunk(batch.take()).continues);
-        let gap = batch.take().unwrap();
-        let expected = Gap { cause: GapCause::Rotated, last_stamp: Some(at(1)), last_line: Some(1), cuts_line: true };
-        assert_eq!(gap.item, Item::Gap(expected));
-        assert_eq!(gap.position.partial, None);
-        let next = chunk(batch.take());
-        assert_eq!((&next.data[..], next.first_line), (&b"b\n"[..], None));
-    }
-
-    #[test]
-    fn the_last_line_may_lack_its_newline() {
-        let mut batch = Batch::new(Position::start());
-        let data = vec![b'x'; MAX_DATA];
-        batch.push(Piece { stamp: at(0), part: Part::First, data: &data });
-        batch.take();
-        let nothing = Unfinished { stamp: at(0), part: Part::OpenRest, data: Vec::new() };
-        batch.push_unterminated(&nothing);
-        let end = chunk(batch.take());
-        assert_eq!((end.data.len(), &end.line_ends[..], end.continues), (0, &[0][..], false));
-        assert_eq!(batch.position().last, Some(LineMark::of(at(0), &data)));
-    }
-
-    #[test]
-    fn an_idle_batch_holds_no_buffer() {
-        let mut batch = Batch::new(Position::start());
-        batch.expect(MAX_DATA);
-        batch.push(whole(0, b"a\n"));
-        batch.take();
-        assert_eq!((batch.data.capacity(), batch.line_ends.capacity(), batch.deltas.capacity()), (0, 0, 0));
     }
 }
