@@ -13,12 +13,8 @@ const ROOT: &str = "proto";
 
 /// Messages that hold literal values of a caller. Their `Debug` is written by hand in `src/proto.rs` and leaves the
 /// values out, so that no log line can show them.
-const WITHOUT_DEBUG: [&str; 4] = [
-    ".podlaunch.v1.EnvVar",
-    ".podlaunch.v1.EnvVar.source",
-    ".podlaunch.v1.TaskSpec",
-    ".podlaunch.v1.Validated",
-];
+const WITHOUT_DEBUG: [&str; 4] =
+    [".podlaunch.v1.EnvVar", ".podlaunch.v1.EnvVar.source", ".podlaunch.v1.TaskSpec", ".podlaunch.v1.Validated"];
 
 /// Rare and large arms: boxed, so that the common ones (a log chunk) stay small in queues.
 const BOXED: [&str; 5] = [
@@ -39,10 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(&files, [ROOT])?;
 
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    fs::write(
-        out.join("podlaunch_descriptor.bin"),
-        descriptors.encode_to_vec(),
-    )?;
+    fs::write(out.join("podlaunch_descriptor.bin"), descriptors.encode_to_vec())?;
 
     let mut builder = tonic_prost_build::configure()
         .bytes(".") // a container's text is sliced from the receive buffer, not copied
@@ -60,10 +53,7 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "proto")
-        {
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
             files.push(path);
         }
     }

@@ -8,6 +8,8 @@
 //! A `StoreOutcome` effect is performed at once: the pod comes back with the annotation, and so do
 //! all its later versions. Recorded resourceVersions are spread, to leave room for that patch.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a test fails by panicking, and tells what it skipped
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 

@@ -1,4 +1,4 @@
-//! All that a run needs: cluster, server, a namespace, both clients, the raw watch.
+//! All that a run needs: cluster, server, a namespace, both clients.
 //!
 //! Owns them; [`Bench::stop`] ends them in order: server, namespace, embedded cluster.
 
@@ -11,7 +11,6 @@ use crate::backend::{Cluster, Server};
 use crate::client::Podlaunch;
 use crate::raw::Raw;
 use crate::settings::Settings;
-use crate::watch::PodWatch;
 use crate::workload::Workload;
 
 /// How long a new namespace may take until it admits pods (its service account is made by a controller).
@@ -24,12 +23,10 @@ const STREAMS_PER_CONNECTION: usize = 500;
 pub struct Bench {
     /// Name of the namespace, and of the podlaunch instance.
     pub name: String,
-    /// For unary calls and the watch.
+    /// For unary calls and watches.
     pub raw: Raw,
     /// For log follows: as in podlaunch, a connection of their own.
     pub raw_logs: Raw,
-    /// The raw watch of the namespace.
-    pub watch: PodWatch,
     /// Connections to the server.
     channels: Vec<Channel>,
     cluster: Cluster,
@@ -44,9 +41,7 @@ impl Bench {
         let raw = Raw::connect(&cluster.kubeconfig, &name).await?;
         raw.create_namespace().await?;
         match Bench::start_in(&name, &cluster, &raw, settings).await {
-            Ok((server, channels, raw_logs, watch)) => {
-                Ok(Bench { name, raw, raw_logs, watch, channels, cluster, server })
-            }
+            Ok((server, channels, raw_logs)) => Ok(Bench { name, raw, raw_logs, channels, cluster, server }),
             Err(error) => {
                 remove(&raw).await;
                 cluster.stop().await;
@@ -60,16 +55,15 @@ impl Bench {
         cluster: &Cluster,
         raw: &Raw,
         settings: &Settings,
-    ) -> anyhow::Result<(Server, Vec<Channel>, Raw, PodWatch)> {
+    ) -> anyhow::Result<(Server, Vec<Channel>, Raw)> {
         admits(raw).await?;
         let raw_logs = Raw::connect(&cluster.kubeconfig, name).await?;
-        let watch = PodWatch::start(raw).await?;
         let mut server = Server::start(cluster, name, settings)?;
         let mut channels = Vec::new();
         for _ in 0..settings.launches.div_ceil(STREAMS_PER_CONNECTION) {
             channels.push(server.connect().await?);
         }
-        Ok((server, channels, raw_logs, watch))
+        Ok((server, channels, raw_logs))
     }
 
     /// The client for the `index`th of many streams that are open at once.

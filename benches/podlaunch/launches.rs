@@ -1,12 +1,12 @@
 //! Row `launches`: pods made a second, 32 at once.
 //!
 //! ```text
-//! raw block:       POST, answer read                     (the raw watch of the namespace runs beside)
-//! podlaunch block: LaunchTask until Accepted, the stream then read on
+//! raw block:       POST, answer read               (beside it: one raw watch of these pods)
+//! podlaunch block: LaunchTask until Accepted, the stream then read on   (beside it: podlaunch's own watches)
 //! ```
 //!
 //! Pods that no node fits, so that only the API and podlaunch are measured. Blocks alternate; before the next one the
-//! pods are deleted and gone.
+//! pods are deleted.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,8 @@ use crate::client::Task;
 use crate::report::{Goal, Line, Row};
 use crate::settings::{RowName, Settings};
 use crate::stats::{Quantiles, millis};
-use crate::workload::Workload;
+use crate::watch::PodWatch;
+use crate::workload::{RAW_SELECTOR, Workload};
 
 const CONCURRENCY: usize = 32;
 /// The least ratio of launches to raw creates.
@@ -47,8 +48,9 @@ struct Block {
 
 /// Measures.
 pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
+    let watch = PodWatch::start(&bench.raw, RAW_SELECTOR).await?;
     for side in [Side::Raw, Side::Podlaunch] {
-        block(bench, side, &format!("warm-{side:?}").to_lowercase(), WARM_UP).await?;
+        block(bench, &watch, side, &format!("warm-{side:?}").to_lowercase(), WARM_UP).await?;
     }
     let (mut ours, mut raws) = (Vec::new(), Vec::new());
     for index in 0..settings.blocks {
@@ -57,7 +59,7 @@ pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
         sides.rotate_left(index % 2);
         for side in sides {
             let name = format!("launches-{index}-{side:?}").to_lowercase();
-            let block = block(bench, side, &name, settings.launches).await?;
+            let block = block(bench, &watch, side, &name, settings.launches).await?;
             match side {
                 Side::Podlaunch => ours.push(block),
                 Side::Raw => raws.push(block),
@@ -101,17 +103,19 @@ fn row(settings: &Settings, ours: &[Block], raws: &[Block]) -> anyhow::Result<Ro
 }
 
 /// Makes the pods, then removes them.
-async fn block(bench: &Bench, side: Side, name: &str, count: usize) -> anyhow::Result<Block> {
+async fn block(bench: &Bench, watch: &PodWatch, side: Side, name: &str, count: usize) -> anyhow::Result<Block> {
     let (block, pods) = match side {
-        Side::Raw => create(bench, name, count).await?,
+        Side::Raw => {
+            let made = create(bench, name, count).await?;
+            watch.seen(&made.1).await?;
+            made
+        }
         Side::Podlaunch => launch(bench, name, count).await?,
     };
-    bench.watch.seen(&pods).await?;
     stream::iter(&pods)
         .map(Ok::<_, anyhow::Error>)
         .try_for_each_concurrent(CONCURRENCY, |pod| bench.raw.delete(pod))
         .await?;
-    bench.watch.gone(&pods).await?;
     tokio::time::sleep(REST).await;
     Ok(block)
 }

@@ -27,6 +27,7 @@ use crate::client::{Task, check_success};
 use crate::report::{Row, latency_goal, latency_lines};
 use crate::settings::{RowName, Settings};
 use crate::stats::Quantiles;
+use crate::watch::PodWatch;
 use crate::workload::{TICKS, Workload};
 
 /// Milliseconds the median may be above the raw client's.
@@ -51,12 +52,13 @@ struct Sample {
 
 /// Measures.
 pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
+    let watch = PodWatch::start(&bench.raw, "").await?;
     let mut samples = Vec::new();
     for index in 0..settings.follows {
         let request = Workload::ticking().request(&bench.name, &format!("lines/{index}"));
         let task = bench.podlaunch(0).launch(request).await?;
         let pod = task.pod.clone();
-        let (ours, raw) = tokio::try_join!(read_task(task), read_raw(bench, &pod))?;
+        let (ours, raw) = tokio::try_join!(read_task(task), read_raw(bench, &watch, &pod))?;
         samples.extend(pair(&ours, &raw)?);
     }
     let podlaunch = Quantiles::of(&samples.iter().map(|sample| sample.podlaunch).collect::<Vec<_>>())?;
@@ -124,8 +126,8 @@ fn take_chunk(chunk: &v1::LogChunk, arrival: i128, lines: &mut Lines) -> anyhow:
     Ok(())
 }
 
-async fn read_raw(bench: &Bench, pod: &str) -> anyhow::Result<Lines> {
-    bench.watch.started(pod).await?;
+async fn read_raw(bench: &Bench, watch: &PodWatch, pod: &str) -> anyhow::Result<Lines> {
+    watch.started(pod).await?;
     let mut body = bench.raw_logs.follow(pod).await?;
     let mut lines = Lines::new();
     let mut rest = BytesMut::new();

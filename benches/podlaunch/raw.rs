@@ -110,11 +110,12 @@ impl Raw {
         self.open(&format!("{}/{name}/log?container={CONTAINER}&timestamps=true&follow=true", self.pods())).await
     }
 
-    /// Watches the pods from now on.
-    pub async fn watch(&self) -> anyhow::Result<BoxStream<'static, anyhow::Result<Bytes>>> {
+    /// Watches the pods that a label selector names (all: an empty one) from now on.
+    pub async fn watch(&self, labels: &str) -> anyhow::Result<BoxStream<'static, anyhow::Result<Bytes>>> {
         let list = self.expect(Method::GET, &format!("{}?limit=1", self.pods()), &Value::Null).await?;
         let version = version_of(&list)?;
-        self.open(&format!("{}?watch=true&timeoutSeconds=3600&resourceVersion={version}", self.pods())).await
+        let query = format!("watch=true&timeoutSeconds=3600&resourceVersion={version}&labelSelector={labels}");
+        self.open(&format!("{}?{query}", self.pods())).await
     }
 
     fn pods(&self) -> String {

@@ -21,6 +21,7 @@ use crate::raw::Patched;
 use crate::report::{Row, latency_goal, latency_lines};
 use crate::settings::{RowName, Settings};
 use crate::stats::{Quantiles, millis};
+use crate::watch::PodWatch;
 use crate::workload::{SHORT_LINES, Workload};
 
 /// Milliseconds the median may be above the raw client's.
@@ -50,15 +51,16 @@ struct RawSample {
 
 /// Measures.
 pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
+    let watch = PodWatch::start(&bench.raw, "").await?;
     let mut ours = Vec::new();
     let mut raws = Vec::new();
     for index in 0..WARM_UP + settings.tasks {
         let (our, raw) = if index % 2 == 0 {
-            let our = task(bench, index).await?;
-            (our, pod(bench, index).await?)
+            let our = task(bench, &watch, index).await?;
+            (our, pod(bench, &watch, index).await?)
         } else {
-            let raw = pod(bench, index).await?;
-            (task(bench, index).await?, raw)
+            let raw = pod(bench, &watch, index).await?;
+            (task(bench, &watch, index).await?, raw)
         };
         if index >= WARM_UP {
             ours.push(our);
@@ -78,7 +80,7 @@ pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
     })
 }
 
-async fn task(bench: &Bench, index: usize) -> anyhow::Result<Sample> {
+async fn task(bench: &Bench, watch: &PodWatch, index: usize) -> anyhow::Result<Sample> {
     let request = Workload::short().request(&bench.name, &format!("termination/{index}"));
     let mut task = bench.podlaunch(0).launch(request).await?;
     let (mut change, mut end) = (None, None);
@@ -92,7 +94,7 @@ async fn task(bench: &Bench, index: usize) -> anyhow::Result<Sample> {
         }
     };
     check_success(&termination, SHORT_LINES)?;
-    let ended = bench.watch.ended(&task.pod).await?.at;
+    let ended = watch.ended(&task.pod).await?.at;
     Ok(Sample {
         container_change: change.map(|at| signed(ended, at)),
         log_end: end.map(|at| signed(ended, at)),
@@ -100,11 +102,11 @@ async fn task(bench: &Bench, index: usize) -> anyhow::Result<Sample> {
     })
 }
 
-async fn pod(bench: &Bench, index: usize) -> anyhow::Result<RawSample> {
+async fn pod(bench: &Bench, watch: &PodWatch, index: usize) -> anyhow::Result<RawSample> {
     let name = format!("termination-{index}");
     let value = "o".repeat(OUTCOME_SIZE);
     bench.raw.create(&Workload::short().pod(&name)).await?;
-    let ended = bench.watch.ended(&name).await?;
+    let ended = watch.ended(&name).await?;
     let (line, repeated) =
         tokio::try_join!(bench.raw.last_line(&name), annotate(bench, &name, ended.version.clone(), &value))?;
     let done = millis(ended.at.elapsed());

@@ -1,4 +1,4 @@
-//! The raw watch: what each pod of the namespace shows, and when the event that shows it arrived.
+//! The raw watch: what each pod shows, and when the event that shows it arrived.
 //!
 //! ```text
 //! GET pods?watch ─▶ chunk (stamped before it is parsed) ─▶ lines ─▶ table ─▶ whoever waits
@@ -45,9 +45,9 @@ pub struct PodWatch {
 }
 
 impl PodWatch {
-    /// Watches from now on.
-    pub async fn start(raw: &Raw) -> anyhow::Result<PodWatch> {
-        let mut body = raw.watch().await?;
+    /// Watches the pods that a label selector names (all: an empty one) from now on.
+    pub async fn start(raw: &Raw, labels: &str) -> anyhow::Result<PodWatch> {
+        let mut body = raw.watch(labels).await?;
         let (sender, table) = watch::channel(Table::new());
         let task = tokio::spawn(async move {
             let mut buffer = BytesMut::new();
@@ -76,12 +76,6 @@ impl PodWatch {
     /// Waits until the pod's container has ended.
     pub async fn ended(&self, pod: &str) -> anyhow::Result<Ended> {
         self.when(pod, "end", |table| table.get(pod)?.ended.clone()).await
-    }
-
-    /// Waits until none of these pods is there.
-    pub async fn gone(&self, pods: &[String]) -> anyhow::Result<()> {
-        let none = |table: &Table| pods.iter().all(|pod| !table.contains_key(pod)).then_some(());
-        self.when("the pods", "go", none).await
     }
 
     /// Waits until all of these pods were seen.

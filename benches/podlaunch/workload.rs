@@ -8,6 +8,9 @@ use podlaunch::proto::v1;
 pub const CONTAINER: &str = "main";
 const IMAGE: &str = "busybox:1";
 
+/// Label selector of the raw client's pods.
+pub const RAW_SELECTOR: &str = "bench=raw";
+
 /// Lines of [`Workload::short`].
 pub const SHORT_LINES: u64 = 200;
 /// Lines of [`Workload::ticking`].

@@ -9,7 +9,6 @@
 //! What a server cannot do is said before what is wrong, so that a client learns first whether
 //! mending the request helps at all. A problem never quotes a value of the request, only names.
 
-use crate::task::cursor::CursorError;
 use crate::task::spec::SpecError;
 
 /// A part of a request that needs a feature this server does not have.
@@ -50,8 +49,6 @@ pub enum Refusal {
     },
     /// Fields that are wrong; never empty.
     Invalid(Vec<SpecError>),
-    /// The cursor cannot be used.
-    Cursor(CursorError),
 }
 
 /// What was found so far.

@@ -17,7 +17,7 @@ use super::decode_spec;
 use super::info::{FeatureStatus, MAX_REQUEST_BYTES, feature};
 use super::time::whole_seconds;
 use super::trace::Traceparent;
-use crate::executor::{Filter, Launch, Show, Until};
+use crate::executor::{Filter, IfPreviousActive, Launch, Show, Until};
 use crate::proto::v1;
 use crate::task::key::Attempt;
 use crate::task::{LogSelection, TaskKey, TaskSpec};
@@ -123,6 +123,11 @@ pub fn launch(
     check_size(&mut checks, request.encoded_len());
     check_features(&mut checks, &request.required_features);
     check_launch_parts(&mut checks, &request);
+    let previous = match request.if_previous_active() {
+        v1::PreviousActivePolicy::Unspecified | v1::PreviousActivePolicy::Refuse => IfPreviousActive::Refuse,
+        v1::PreviousActivePolicy::Attach => IfPreviousActive::Attach,
+        v1::PreviousActivePolicy::Allow => IfPreviousActive::Allow,
+    };
     let key = key(&mut checks, request.key, defaults, Latest::Refused);
     let spec = match request.spec {
         Some(spec) => decode_spec::spec(&mut checks, spec),
@@ -135,7 +140,8 @@ pub fn launch(
         TaskKey { cluster: String::new(), namespace: key.namespace, task_id: key.task_id, attempt: exact(key.attempt) };
     let mode = if request.validate_only { LaunchMode::Validate } else { LaunchMode::Run };
     let traceparent = trace.map(|trace| trace.as_str().to_owned());
-    checks.settle(LaunchCall { launch: Launch { key, spec, traceparent }, mode })
+    let if_previous_active = previous;
+    checks.settle(LaunchCall { launch: Launch { key, spec, traceparent, if_previous_active }, mode })
 }
 
 /// The attempt of a key that was checked to name one.
@@ -169,13 +175,7 @@ fn check_features(checks: &mut Checks, required: &[String]) {
 
 /// The parts of a launch beside key and spec: all that is not the default is of a later version.
 fn check_launch_parts(checks: &mut Checks, request: &v1::LaunchTaskRequest) {
-    use v1::{DisconnectMode, PreviousActivePolicy};
-    match request.if_previous_active() {
-        PreviousActivePolicy::Unspecified | PreviousActivePolicy::Refuse => {}
-        PreviousActivePolicy::Attach | PreviousActivePolicy::Allow => {
-            checks.needs("if_previous_active", "previous_attempts");
-        }
-    }
+    use v1::DisconnectMode;
     if let Some(policy) = &request.disconnect_policy {
         match policy.mode() {
             DisconnectMode::CancelAfter => checks.needs("disconnect_policy.mode", "disconnect_policy"),

@@ -217,8 +217,6 @@ type Later = (&'static str, &'static str, Change);
 
 fn later_parts() -> Vec<Later> {
     vec![
-        ("if_previous_active", "previous_attempts", change(|r| r.if_previous_active = 2)),
-        ("if_previous_active", "previous_attempts", change(|r| r.if_previous_active = 3)),
         (
             "disconnect_policy.mode",
             "disconnect_policy",

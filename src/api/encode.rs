@@ -92,6 +92,9 @@ fn task(task_key: &TaskKey, cluster: &str, view: &View) -> v1::Task {
         outcome: outcome.map(|stored| encode_outcome::outcome(stored)),
         times: Some(outcome.map_or_else(|| times(seen), |stored| encode_outcome::times(&stored.outcome.times))),
         stop: seen.stop.as_ref().map(stop),
+        labels: seen.labels.clone(),
+        attached_attempts: seen.attached_attempts.clone(),
+        observed_time: Some(timestamp(view.observed)),
         fingerprint: seen.fingerprint.clone(),
         source: source.into(),
         ..v1::Task::default()

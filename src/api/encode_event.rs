@@ -110,7 +110,7 @@ fn notice(notice: &Notice) -> v1::PodNotice {
         component: if is_ours { String::new() } else { notice.source.clone() },
         container: notice.container.clone().unwrap_or_default(),
         count: notice.count.max(1),
-        first_time: None,
+        first_time: notice.first.map(timestamp),
     }
 }
 

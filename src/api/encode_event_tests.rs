@@ -103,6 +103,7 @@ fn notices() {
             reason: reason.into(),
             message: "m".into(),
             severity: Severity::Warning,
+            first: None,
             count: 0,
             container: Some("main".into()),
             source: source.into(),

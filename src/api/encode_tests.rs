@@ -33,7 +33,14 @@ fn observation() -> Observation {
 }
 
 fn view(observation: Observation, state: State) -> View {
-    View { observation: Arc::new(observation), state, pending: None, outcome: None, presence: Presence::Present }
+    View {
+        observation: Arc::new(observation),
+        state,
+        pending: None,
+        outcome: None,
+        presence: Presence::Present,
+        observed: Timestamp::UNIX_EPOCH,
+    }
 }
 
 fn terminated_state() -> Terminated {

@@ -206,7 +206,6 @@ impl From<Refusal> for Fault {
             }
             Refusal::ClusterUnknown { cluster } => super::exec_errors::cluster_unknown(&cluster),
             Refusal::Invalid(fields) => invalid(fields),
-            Refusal::Cursor(error) => super::exec_errors::cursor(&error),
         }
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::api::checks::TooLarge;
 use crate::api::exec_errors::{self, Call};
-use crate::cluster::{ApiFailure, Denial};
 use crate::executor::ExecError;
+use crate::executor::{ApiFailure, Denial};
 use crate::task::TaskKey;
 use crate::task::cursor::CursorError;
 use crate::task::spec::{EnvSource, EnvVar, Literal, TaskSpec};
@@ -139,7 +139,7 @@ fn details_fit_the_error() {
         (info.metadata["kubernetes_code"].as_str(), info.metadata["kubernetes_reason"].as_str()),
         ("403", "Because")
     );
-    let previous = exec_errors::previous_active(&TaskKey::new("", "n", "t", 1).unwrap()).into_status(&context());
+    let previous = status(&ExecError::PreviousActive { key: "n/t#1".into() }, Call::Launch);
     assert_eq!(previous.code(), Code::FailedPrecondition);
     assert_eq!(previous.get_details_error_info().unwrap().reason, "PREVIOUS_ATTEMPT_ACTIVE");
     assert!(previous.get_details_retry_info().is_none());
@@ -193,13 +193,6 @@ fn refusals() {
             "INVALID_REQUEST",
             Some("key"),
             ("field", "key"),
-        ),
-        (
-            Refusal::Cursor(CursorError::Invalid),
-            Code::InvalidArgument,
-            "CURSOR_INVALID",
-            Some("cursor"),
-            ("field", "cursor"),
         ),
     ];
     for (refusal, code, reason, field, (name, value)) in cases {

@@ -5,10 +5,9 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::errors::{Extra, Fault, Resource, invalid};
-use crate::cluster::{ApiFailure, Denial};
 use crate::executor::ExecError;
+use crate::executor::{ApiFailure, Denial};
 use crate::proto::v1::ErrorReason;
-use crate::task::TaskKey;
 use crate::task::cursor::CursorError;
 use crate::task::spec::SpecError;
 
@@ -68,6 +67,9 @@ fn kind(error: &ExecError, call: Call) -> Fault {
             failure.as_ref().map_or_else(Vec::new, kubernetes).into_iter().fold(fault, Fault::with)
         }
         ExecError::ClusterUnavailable(failure) => api_failure(error, failure),
+        // Nothing says when it will be finished, so there is no RetryInfo.
+        ExecError::PreviousActive { key } => new(Code::FailedPrecondition, ErrorReason::PreviousAttemptActive)
+            .with(resource("Task", key, "is not finished")),
         ExecError::WatchStale { .. } => new(Code::Unavailable, ErrorReason::WatchStale),
         ExecError::Cursor(wrong) => cursor(wrong),
         ExecError::TooManyStreams { .. } => new(Code::ResourceExhausted, ErrorReason::LimitExceeded)
@@ -156,16 +158,6 @@ pub(super) fn cursor(error: &CursorError) -> Fault {
     };
     let field = SpecError::new("cursor", error.to_string());
     Fault::new(Code::InvalidArgument, reason, error.to_string()).with(Extra::Fields(vec![field]))
-}
-
-/// An earlier attempt is not finished. Nothing says when it will be, so there is no RetryInfo.
-pub(super) fn previous_active(earlier: &TaskKey) -> Fault {
-    let message = format!("task {earlier} is not finished; launch again when it has ended, or cancel it");
-    Fault::new(Code::FailedPrecondition, ErrorReason::PreviousAttemptActive, message).with(resource(
-        "Task",
-        &earlier.to_string(),
-        "is not finished",
-    ))
 }
 
 /// Containers named in a filter that the pod does not have.

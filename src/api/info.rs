@@ -84,7 +84,7 @@ pub const FEATURES: &[Feature] = &[
     available("short_form"),
     absent("short_form_extended"),
     absent("templates"),
-    absent("previous_attempts"),
+    available("previous_attempts"),
     absent("disconnect_policy"),
     absent("wait_for_quota"),
     absent("task_results"),
@@ -153,8 +153,8 @@ fn cluster_info(info: &ServerInfo, executor: &Executor) -> v1::ClusterInfo {
 fn scopes(cluster: &str, executor: &Executor) -> Vec<v1::ScopeStatus> {
     let status = |part: Option<String>| v1::ScopeStatus {
         cluster: cluster.to_owned(),
+        fresh: executor.is_fresh(part.as_deref().unwrap_or_default()),
         namespace: part.unwrap_or_default(),
-        fresh: executor.is_ready(),
         last_seen_time: None,
     };
     executor.settings().scope.parts().into_iter().map(status).collect()

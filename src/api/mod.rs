@@ -26,12 +26,8 @@ mod stream;
 mod time;
 mod trace;
 
-pub use errors::DOMAIN;
-pub use info::{FEATURES, Feature, FeatureStatus, MAX_REQUEST_BYTES, ServerInfo, feature};
-pub use scrub::Scrubber;
+pub use info::{MAX_REQUEST_BYTES, ServerInfo};
 pub use service::Api;
-pub use stream::{Replies, Reply};
-pub use trace::{Traceparent, caller};
 
 use crate::executor::Executor;
 use crate::proto::v1::podlaunch_service_server::PodlaunchServiceServer;

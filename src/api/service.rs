@@ -20,7 +20,7 @@ use super::checks::Refusal;
 use super::decode::{self, AttachCall, Defaults, KeyQuery, LaunchCall, LaunchMode, StartAt};
 use super::encode::{self, Encoder, Met};
 use super::errors::{Context, Fault};
-use super::exec_errors::{Call, fault, no_such_container, previous_active};
+use super::exec_errors::{Call, fault, no_such_container};
 use super::info::{self, ServerInfo};
 use super::scrub::Scrubber;
 use super::stream::{About, Replies, Reply};
@@ -30,7 +30,7 @@ use crate::proto::v1;
 use crate::proto::v1::podlaunch_service_server::PodlaunchService;
 use crate::task::key::Attempt;
 use crate::task::observation::StopCause;
-use crate::task::{Cursor, LogSelection, TaskKey, cursor};
+use crate::task::{LogSelection, TaskKey};
 
 /// The service: the contract in front of one executor.
 pub struct Api {
@@ -91,7 +91,6 @@ impl Api {
             };
             return Ok(Replies::only(v1::launch_task_response::Message::Validated(message).into()));
         }
-        self.check_previous(&launch.key, &context).await?;
         let launched = self.executor.launch(&launch).await.map_err(failed)?;
         let opening = Opening {
             met: Met { how: launched.how, requested_attempt: launch.key.attempt },
@@ -100,20 +99,6 @@ impl Api {
             filter: Filter { logs: Some(launch.spec.logs), ..Filter::default() },
         };
         self.open(&launched.entry, opening, context)
-    }
-
-    /// Refuses attempt n while an earlier one that is known is not finished.
-    async fn check_previous(&self, key: &TaskKey, context: &Context) -> Result<(), Status> {
-        if key.attempt < 2 {
-            return Ok(());
-        }
-        match self.executor.find_latest(&key.namespace, &key.task_id).await {
-            Ok(latest) if latest.key.attempt < key.attempt && !latest.view().state.is_terminal() => {
-                Err(previous_active(&latest.key).into_status(context))
-            }
-            Ok(_) | Err(ExecError::TaskUnknown { .. }) => Ok(()),
-            Err(error) => Err(fault(&error, Call::Launch).into_status(context)),
-        }
     }
 
     async fn attach(&self, request: v1::AttachTaskRequest) -> Result<Replies<v1::AttachTaskResponse>, Status> {
@@ -127,20 +112,17 @@ impl Api {
             StartAt::Beginning => Start::Beginning,
             StartAt::Now => Start::Now,
             StartAt::Cursor(bytes) => {
-                let cursor = self.cursor(&bytes, &entry);
-                Start::After(Box::new(cursor.map_err(|refusal| refused(refusal, &context))?))
+                let cursor = self.executor.read_cursor(&entry, &bytes);
+                Start::After(Box::new(cursor.map_err(|error| fault(&error, Call::Other).into_status(&context))?))
             }
         };
         let how = if view.outcome.is_some() { How::Replayed } else { How::Attached };
-        let met = Met { how, requested_attempt: entry.key.attempt };
+        let requested_attempt = match key.attempt {
+            Attempt::Latest => view.observation.highest_attempt(),
+            Attempt::Exactly(attempt) => attempt,
+        };
+        let met = Met { how, requested_attempt };
         self.open(&entry, Opening { met, start, until, filter }, context)
-    }
-
-    fn cursor(&self, bytes: &[u8], entry: &Entry) -> Result<Cursor, Refusal> {
-        let binding = cursor::binding(&entry.key, &self.executor.settings().instance);
-        let cursor = Cursor::decode(bytes, binding).map_err(Refusal::Cursor)?;
-        cursor.check_pod(&entry.uid).map_err(Refusal::Cursor)?;
-        Ok(cursor)
     }
 
     /// A task, and what is then known for errors.

@@ -10,7 +10,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::*;
-use crate::cluster::Cluster;
+use crate::executor::Cluster;
 use crate::executor::Settings;
 
 const SECRET: &str = "hunter2-secret";

@@ -54,13 +54,12 @@ pub(super) enum ListenError {
 pub(super) async fn bind(listen: &Listen) -> Result<Bound, ListenError> {
     let failed = |source| ListenError::Bind { listen: listen.clone(), source };
     match listen {
-        Listen::Tcp(address) if !address.ip().is_loopback() => Err(ListenError::NotLocal(listen.clone())),
+        Listen::Tcp(_) if !listen.is_local_only() => Err(ListenError::NotLocal(listen.clone())),
         Listen::Tcp(address) => {
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let address = listener.local_addr().map_err(failed)?;
-            let incoming = TcpIncoming::from(listener)
-                .with_nodelay(Some(true))
-                .with_keepalive(Some(Duration::from_secs(30)));
+            let incoming =
+                TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(30)));
             Ok(Bound::Tcp(incoming, address))
         }
         Listen::Unix(path) => {
@@ -82,8 +81,7 @@ async fn remove_stale(path: &Path) -> Result<(), ListenError> {
     if tokio::net::UnixStream::connect(path).await.is_ok() {
         return Err(ListenError::InUse(path.to_path_buf()));
     }
-    std::fs::remove_file(path)
-        .map_err(|source| ListenError::Bind { listen: Listen::Unix(path.to_path_buf()), source })
+    std::fs::remove_file(path).map_err(|source| ListenError::Bind { listen: Listen::Unix(path.to_path_buf()), source })
 }
 
 #[cfg(test)]

@@ -143,10 +143,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let address = format!("unix:{}", dir.path().join("none.sock").display());
         let (io, _out, err, _ctrl_c) = Terminal::new().split();
-        let args = crate::cli::args::InfoArgs {
-            output: crate::cli::args::Format::Text,
-            target: crate::cli::args::TargetArgs::default(),
-        };
+        let args = crate::cli::args::InfoArgs { output: crate::cli::args::Format::Text, target: Default::default() };
         let command = crate::cli::ClientCommand::Info(args);
         let status = crate::cli::execute(command, connect(&address).expect("an address"), io).await;
         assert_eq!(status.code(), 125);

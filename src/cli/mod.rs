@@ -30,10 +30,9 @@ use clap::CommandFactory as _;
 use tonic::transport::Channel;
 
 pub use args::{Cli, ClientCommand, Command, Target};
-pub use connect::{ConnectError, connect};
+pub use connect::connect;
 pub use exit::ExitStatus;
-pub use failure::Failure;
-pub use io::{Colour, Interrupts, Io, Output, Screen};
+pub use io::Io;
 
 use session::Client;
 

@@ -68,8 +68,7 @@ pub struct LogRequest {
 impl LogRequest {
     fn path(&self) -> String {
         let LogRequest { namespace, pod, container, run, mode } = self;
-        let mut path =
-            format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&timestamps=true");
+        let mut path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&timestamps=true");
         if *run == Run::Previous {
             path.push_str("&previous=true");
         }
@@ -179,13 +178,8 @@ mod tests {
 
     #[test]
     fn paths() {
-        let request = |run, mode| LogRequest {
-            namespace: "n".into(),
-            pod: "p".into(),
-            container: "c".into(),
-            run,
-            mode,
-        };
+        let request =
+            |run, mode| LogRequest { namespace: "n".into(), pod: "p".into(), container: "c".into(), run, mode };
         let base = "/api/v1/namespaces/n/pods/p/log?container=c&timestamps=true";
         let rows = [
             (Run::Current, ReadMode::Follow { since: None }, "&follow=true"),

@@ -115,8 +115,8 @@ impl Cluster {
     /// A JSON patch; 422 means that a test failed.
     pub async fn patch_pod(&self, namespace: &str, name: &str, ops: &[PatchOp]) -> Result<PatchAnswer, ApiFailure> {
         let body = serde_json::to_vec(ops).map_err(ApiFailure::Unreadable)?;
-        let request = Request::patch(pod_path(namespace, name))
-            .header(http::header::CONTENT_TYPE, "application/json-patch+json");
+        let request =
+            Request::patch(pod_path(namespace, name)).header(http::header::CONTENT_TYPE, "application/json-patch+json");
         let answer = self.call(build(request, body.into())?).await?;
         if answer.status.is_success() {
             let pod = serde_json::from_slice(&answer.body).map_err(ApiFailure::Unreadable)?;
@@ -139,8 +139,7 @@ impl Cluster {
             body["gracePeriodSeconds"] = json!(grace);
         }
         let body = serde_json::to_vec(&body).map_err(ApiFailure::Unreadable)?;
-        let request =
-            Request::delete(pod_path(namespace, name)).header(http::header::CONTENT_TYPE, "application/json");
+        let request = Request::delete(pod_path(namespace, name)).header(http::header::CONTENT_TYPE, "application/json");
         let answer = self.call(build(request, body.into())?).await?;
         if answer.status.is_success() {
             return Ok(());

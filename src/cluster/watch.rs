@@ -168,6 +168,7 @@ fn notice(event: KubeEvent) -> Option<NoticeItem> {
                 Some("Warning") => Severity::Warning,
                 _ => Severity::Normal,
             },
+            first: event.first_timestamp.map(|t| t.0),
             count: u32::try_from(count).unwrap_or(1),
             container: object.field_path.as_deref().and_then(container_of),
             source: source.or(event.reporting_component).unwrap_or_default(),

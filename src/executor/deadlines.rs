@@ -13,10 +13,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::{Instrument, info, info_span, warn};
 
+use super::Executor;
 use super::stop::StopRequest;
 use super::table::Entry;
 use super::watches::chain;
-use super::Executor;
 use crate::task::machine::{Deadline, Input};
 use crate::task::observation::StopCause;
 use crate::task::outcome::decide_lost;
@@ -147,7 +147,12 @@ impl Executor {
                 if deadline.cause == StopCause::LostTimeout {
                     return here.give_up_on(&entry).await;
                 }
-                let request = StopRequest { cause: deadline.cause, caller: String::new(), message: String::new(), grace_seconds: None };
+                let request = StopRequest {
+                    cause: deadline.cause,
+                    caller: String::new(),
+                    message: String::new(),
+                    grace_seconds: None,
+                };
                 if let Err(error) = here.stop(&entry, &request).await {
                     warn!(error = %chain(&error), "the task could not be stopped; repeating");
                     let again = Timestamp::from_second(Timestamp::now().as_second() + RETRY);

@@ -213,8 +213,7 @@ impl Follower {
         let mut check = None;
         if self.builder.needs_first_line_check(&position, end, max_size)
             && let Some(first) = position.first
-            && let Ok(head) =
-                self.executor.cluster().read_log(&self.request(ReadMode::Head { bytes: HEAD })).await
+            && let Ok(head) = self.executor.cluster().read_log(&self.request(ReadMode::Head { bytes: HEAD })).await
         {
             check = Some(first_line_check(first, &head));
         }

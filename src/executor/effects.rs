@@ -70,11 +70,8 @@ impl Executor {
     pub(super) async fn store_outcome(&self, entry: &Arc<Entry>, outcome: &Outcome) {
         let text = outcome.to_text();
         let version = outcome.pod.resource_version;
-        let ops = [
-            PatchOp::test_uid(&entry.uid),
-            PatchOp::test_version(version),
-            PatchOp::annotate(meta::OUTCOME, &text),
-        ];
+        let ops =
+            [PatchOp::test_uid(&entry.uid), PatchOp::test_version(version), PatchOp::annotate(meta::OUTCOME, &text)];
         let mut backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
         loop {
             // A newer version was decided on meanwhile, or another replica was first.

@@ -97,6 +97,12 @@ pub enum ExecError {
     /// The API server cannot be asked now.
     #[error("the cluster cannot be reached now")]
     ClusterUnavailable(#[source] ApiFailure),
+    /// An earlier attempt of the task is not finished.
+    #[error("task {key} is not finished; launch again when it has ended, or cancel it, or set if_previous_active")]
+    PreviousActive {
+        /// The earlier attempt.
+        key: String,
+    },
     /// What this server knows of the namespace is not fresh.
     #[error("the watch of namespace {namespace} is not up yet; repeat")]
     WatchStale {

@@ -131,7 +131,7 @@ impl Follower {
     }
 
     /// Follows to the end and sends LogEnd.
-    pub async fn to_the_end(mut self) -> Result<ContainerDelivery, Closed> {
+    pub async fn run_to_the_end(mut self) -> Result<ContainerDelivery, Closed> {
         let open = self.live().await?;
         let delivery = self.drain(open).await?;
         let end = ContainerDelivery {
@@ -147,7 +147,7 @@ impl Follower {
     /// Sends what there is now. A container that has ended is read to its end, with LogEnd.
     pub async fn what_there_is(mut self) -> Result<Option<ContainerDelivery>, Closed> {
         if self.state() != RunState::Running {
-            return self.to_the_end().await.map(Some);
+            return self.run_to_the_end().await.map(Some);
         }
         if self.now_pending {
             return Ok(None);
@@ -188,7 +188,9 @@ impl Follower {
                         Live::Again => {}
                     }
                 }
-                Err(refusal) => debug!(container = %self.container, why = %chain(&refusal), "the log is not readable now"),
+                Err(refusal) => {
+                    debug!(container = %self.container, why = %chain(&refusal), "the log is not readable now")
+                }
             }
             self.pause(&mut backoff).await;
         }
@@ -336,7 +338,9 @@ impl Follower {
                 self.now_pending = false;
                 self.start_after = crate::logs::parse_prefix(&body).and_then(|(stamp, _)| just_after(stamp));
             }
-            Err(refusal) => debug!(container = %self.container, why = %chain(&refusal), "the log's end is not known yet"),
+            Err(refusal) => {
+                debug!(container = %self.container, why = %chain(&refusal), "the log's end is not known yet")
+            }
         }
     }
 

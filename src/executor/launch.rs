@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::effects::Backoff;
+use super::previous::IfPreviousActive;
 use super::table::{Entry, Presence};
 use super::watches::chain;
 use super::{ExecError, Executor};
@@ -52,6 +53,8 @@ pub struct Launch {
     pub spec: TaskSpec,
     /// W3C traceparent of the caller.
     pub traceparent: Option<String>,
+    /// What to do while an earlier attempt has not ended.
+    pub if_previous_active: IfPreviousActive,
 }
 
 /// How a launch got its pod.
@@ -137,6 +140,9 @@ impl Executor {
         if let Some(known) = self.known(&prepared)? {
             return Ok(known);
         }
+        if let Some(attached) = self.settle_previous(launch).await? {
+            return Ok(attached);
+        }
         self.create(&prepared).await
     }
 
@@ -183,7 +189,7 @@ impl Executor {
     fn known(&self, prepared: &Prepared<'_>) -> Result<Option<Launched>, ExecError> {
         match self.inner.table.get(&prepared.key.namespace, &prepared.name) {
             Some(entry) => self.join(prepared, entry).map(Some),
-            None => Ok(None),
+            None => Ok(self.attached_to(prepared.key)),
         }
     }
 
@@ -197,9 +203,15 @@ impl Executor {
                 requested: prepared.fingerprint.clone(),
             });
         }
+        Ok(self.joined(entry))
+    }
+
+    /// A task that is there.
+    pub(super) fn joined(&self, entry: Arc<Entry>) -> Launched {
+        let view = entry.view();
         let ended = view.outcome.is_some() || view.presence == Presence::Gone;
         let how = if ended { How::Replayed } else { How::Attached };
-        Ok(Launched { idempotent_until: self.idempotent_until(&entry), entry, how })
+        Launched { idempotent_until: self.idempotent_until(&entry), entry, how }
     }
 
     /// End of the idempotency window of a task that has ended.
@@ -246,9 +258,7 @@ impl Executor {
             CreateAnswer::Throttled(after, message) => {
                 Attempted::Again(after, ExecError::RateLimited { after, message })
             }
-            CreateAnswer::Unknown(failure) => {
-                Attempted::Again(Duration::ZERO, ExecError::LaunchUnknown(Some(failure)))
-            }
+            CreateAnswer::Unknown(failure) => Attempted::Again(Duration::ZERO, ExecError::LaunchUnknown(Some(failure))),
             other => Attempted::Done(Err(refusal(prepared, other))),
         }
     }

@@ -20,6 +20,7 @@ mod error;
 mod follow;
 mod launch;
 mod outlet;
+mod previous;
 mod pump;
 mod stop;
 mod stream;
@@ -34,13 +35,15 @@ use tokio_util::task::TaskTracker;
 
 pub use error::ExecError;
 pub use launch::{How, Launch, Launched, Validated};
+pub use previous::IfPreviousActive;
 pub use stop::{StopRequest, Stopped};
 pub use stream::{
     ContainerDelivery, Filter, GapCause, LogGap, Show, Start, StreamBody, StreamEvent, StreamItem, TaskStream, Until,
 };
 pub use table::{Entry, Presence, View};
 
-use crate::cluster::{Cluster, Scope};
+use crate::cluster::Scope;
+pub use crate::cluster::{ApiFailure, Cluster, Denial};
 use crate::pod::build::Finalizer;
 use crate::task::{Instance, TaskKey};
 use deadlines::Timekeeper;
@@ -142,6 +145,11 @@ impl Executor {
         self.inner.health.any_fresh()
     }
 
+    /// Whether what is known of a namespace is fresh.
+    pub fn is_fresh(&self, namespace: &str) -> bool {
+        self.inner.health.is_fresh(namespace)
+    }
+
     /// Waits until [`Executor::is_ready`] is `ready`, or has changed to it.
     pub async fn readiness(&self, ready: Readiness) {
         self.inner.health.wait(ready).await;
@@ -153,6 +161,9 @@ impl Executor {
         self.check_served(key)?;
         let name = key.pod_name(&self.inner.settings.instance);
         if let Some(entry) = self.inner.table.get(&key.namespace, &name) {
+            return Ok(entry);
+        }
+        if let Some(entry) = self.inner.table.attached(&key.namespace, &key.task_id, key.attempt) {
             return Ok(entry);
         }
         match self.look_up(&key.namespace, &name).await? {

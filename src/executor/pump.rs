@@ -56,13 +56,7 @@ enum Followed {
 }
 
 impl Pump {
-    pub fn new(
-        executor: Executor,
-        entry: Arc<Entry>,
-        cursor: Cursor,
-        outlet: Outlet,
-        plan: Plan,
-    ) -> Pump {
+    pub fn new(executor: Executor, entry: Arc<Entry>, cursor: Cursor, outlet: Outlet, plan: Plan) -> Pump {
         let Plan { start, until, filter } = plan;
         let before_start = match start {
             Start::Now => entry.events_after(0).last().map_or(0, |last| last.number),
@@ -101,11 +95,7 @@ impl Pump {
             if self.followers.is_empty() {
                 if let Some(event) = self.termination.take() {
                     let delivery = self.delivery();
-                    self.outlet.send(Raw::Termination { event, delivery }).await?;
-                    return match self.until {
-                        Until::Termination => Ok(()),
-                        Until::Available => self.outlet.send(Raw::EndOfAvailable).await,
-                    };
+                    return self.outlet.send(Raw::Termination { event, delivery }).await;
                 }
                 if self.until == Until::Available {
                     return self.outlet.send(Raw::EndOfAvailable).await;
@@ -174,9 +164,7 @@ impl Pump {
         match &event.body {
             TaskEventBody::State(_) => self.filter.states == Show::Yes,
             TaskEventBody::Container(change) => self.filter.containers == Show::Yes && named(&change.container),
-            TaskEventBody::Notice(notice) => {
-                self.filter.notices == Show::Yes && notice.container.as_deref().is_none_or(named)
-            }
+            TaskEventBody::Notice(_) => self.filter.notices == Show::Yes,
             TaskEventBody::Outcome(_) => true,
         }
     }
@@ -224,7 +212,7 @@ impl Pump {
         let wanted = Wanted { container: run.0.clone(), restart: run.1, from, builder };
         let follower = Follower::new(self.executor.clone(), self.entry.clone(), self.outlet.clone(), wanted);
         let handle = match self.until {
-            Until::Termination => self.followers.spawn(async move { follower.to_the_end().await.map(Some) }),
+            Until::Termination => self.followers.spawn(async move { follower.run_to_the_end().await.map(Some) }),
             Until::Available => self.followers.spawn(follower.what_there_is()),
         };
         self.running.insert(handle.id(), run.clone());
@@ -242,7 +230,11 @@ impl Pump {
             if runs.is_empty() {
                 let delivery = if wanted { None } else { Some(Delivery::not_requested()) };
                 let delivery = delivery.or_else(|| Some(nothing_to_read()));
-                all.push(ContainerDelivery { container: container.name.clone(), restart: container.restarts, delivery });
+                all.push(ContainerDelivery {
+                    container: container.name.clone(),
+                    restart: container.restarts,
+                    delivery,
+                });
             }
             for ((name, restart), followed) in runs {
                 let delivery = match followed {

@@ -49,7 +49,7 @@ pub enum Start {
 pub enum Until {
     /// After the Termination.
     Termination,
-    /// When everything there is now was sent.
+    /// When everything there is now was sent; after a Termination, if the task has ended.
     Available,
 }
 
@@ -64,7 +64,7 @@ pub struct Filter {
     pub notices: Show,
     /// Which logs; `None` takes the task's own selection.
     pub logs: Option<LogSelection>,
-    /// Container changes and notices of these only; empty for all.
+    /// Container changes of these only; empty for all.
     pub only: Vec<String>,
 }
 
@@ -250,13 +250,7 @@ impl TaskStream {
         self.cursor.encode().into()
     }
 
-    fn event(
-        &mut self,
-        uid: String,
-        occurred: Option<Timestamp>,
-        observed: Timestamp,
-        body: StreamBody,
-    ) -> StreamItem {
+    fn event(&mut self, uid: String, occurred: Option<Timestamp>, observed: Timestamp, body: StreamBody) -> StreamItem {
         self.sequence += 1;
         let cursor = self.cursor();
         StreamItem::Event(Box::new(StreamEvent { cursor, sequence: self.sequence, uid, occurred, observed, body }))

@@ -45,6 +45,7 @@ struct Inner {
     events: Vec<Numbered>,
     next_number: u64,
     gone_since: Option<Timestamp>,
+    observed: Timestamp,
 }
 
 /// An event and its place in this entry's list, dense from 1. The place is this replica's own and
@@ -68,6 +69,8 @@ pub struct View {
     pub outcome: Option<Arc<StoredOutcome>>,
     /// Whether the pod object is gone.
     pub presence: Presence,
+    /// When anything was last learnt about it (podlaunch's clock).
+    pub observed: Timestamp,
 }
 
 /// Whether the pod object still exists.
@@ -78,6 +81,9 @@ pub enum Presence {
     /// It does not.
     Gone,
 }
+
+/// An entry and what its feed asks for.
+pub(super) type FedEntry = (Arc<Entry>, Fed);
 
 /// What a feed asks the caller to do.
 pub(super) struct Fed {
@@ -92,9 +98,30 @@ impl Table {
 
     /// The highest attempt of a task.
     pub fn latest(&self, namespace: &str, task_id: &str) -> Option<Arc<Entry>> {
+        let of_task = self.of_task(namespace, task_id);
+        of_task.into_iter().max_by_key(|e| e.view().observation.highest_attempt())
+    }
+
+    /// The entry a later attempt has attached to.
+    pub fn attached(&self, namespace: &str, task_id: &str, attempt: u32) -> Option<Arc<Entry>> {
+        if attempt < 2 {
+            return None;
+        }
+        self.of_task(namespace, task_id).into_iter().find(|e| e.view().observation.attached_attempts.contains(&attempt))
+    }
+
+    /// The highest attempt before `attempt` that has not ended.
+    pub fn active_before(&self, namespace: &str, task_id: &str, attempt: u32) -> Option<Arc<Entry>> {
+        let is_active = |e: &Arc<Entry>| {
+            let view = e.view();
+            e.key.attempt < attempt && view.outcome.is_none() && view.presence == Presence::Present
+        };
+        self.of_task(namespace, task_id).into_iter().filter(is_active).max_by_key(|e| e.key.attempt)
+    }
+
+    fn of_task(&self, namespace: &str, task_id: &str) -> Vec<Arc<Entry>> {
         let rows = self.rows.lock();
-        let of_task = rows.values().filter(|e| e.key.namespace == namespace && e.key.task_id == task_id);
-        of_task.max_by_key(|e| e.key.attempt).cloned()
+        rows.values().filter(|e| e.key.namespace == namespace && e.key.task_id == task_id).cloned().collect()
     }
 
     /// All entries of one part of the scope.
@@ -105,7 +132,7 @@ impl Table {
 
     /// Feeds a version of a pod to its entry, making one where there is none. Another uid under
     /// the name is another pod: the older pod's entry is told that it is gone and is replaced.
-    pub fn feed(&self, observation: Arc<Observation>, now: Timestamp) -> (Arc<Entry>, Fed, Option<(Arc<Entry>, Fed)>) {
+    pub fn feed(&self, observation: Arc<Observation>, now: Timestamp) -> (FedEntry, Option<FedEntry>) {
         let name = (observation.key.namespace.clone(), observation.pod_name.clone());
         let mut rows = self.rows.lock();
         let mut replaced = None;
@@ -114,7 +141,7 @@ impl Table {
                 let entry = entry.clone();
                 drop(rows);
                 let fed = entry.feed(Input::Pod(observation), now);
-                return (entry, fed, None);
+                return ((entry, fed), None);
             }
             let older = entry.clone();
             let fed = older.feed(Input::Gone(None), now);
@@ -123,7 +150,7 @@ impl Table {
         let (entry, fed) = Entry::first(observation, now);
         let entry = Arc::new(entry);
         rows.insert(name, entry.clone());
-        (entry, fed, replaced)
+        ((entry, fed), replaced)
     }
 
     /// Drops entries whose pod has been gone since before `before`.
@@ -136,7 +163,7 @@ impl Entry {
     fn first(observation: Arc<Observation>, now: Timestamp) -> (Entry, Fed) {
         let (row, step) = Row::first(observation.clone(), now);
         let fed = Fed { effects: step.effects, deadline: row.deadline() };
-        let mut inner = Inner { row: Some(row), events: Vec::new(), next_number: 1, gone_since: None };
+        let mut inner = Inner { row: Some(row), events: Vec::new(), next_number: 1, gone_since: None, observed: now };
         inner.append(step.events);
         let entry = Entry {
             key: observation.key.clone(),
@@ -159,6 +186,7 @@ impl Entry {
         };
         let (row, step) = step(row, input, now);
         let deadline = row.deadline();
+        inner.observed = now;
         inner.row = Some(row);
         let changed = !step.events.is_empty();
         inner.append(step.events);
@@ -180,6 +208,7 @@ impl Entry {
             pending: row.pending().cloned(),
             outcome: row.outcome().cloned(),
             presence: if row.is_gone() { Presence::Gone } else { Presence::Present },
+            observed: inner.observed,
         }
     }
 

@@ -156,10 +156,16 @@ impl Executor {
     /// What a list did not name is looked up by name, never assumed gone: it may have been made
     /// after the list was read.
     fn look_up_missing(&self, part: Option<&str>, listed: &HashSet<(String, String)>) {
-        let missing: Vec<_> = self.inner.table.of_part(part).into_iter().filter(|entry| {
-            !listed.contains(&(entry.key.namespace.clone(), entry.pod.clone()))
-                && entry.view().presence == super::table::Presence::Present
-        }).collect();
+        let missing: Vec<_> = self
+            .inner
+            .table
+            .of_part(part)
+            .into_iter()
+            .filter(|entry| {
+                !listed.contains(&(entry.key.namespace.clone(), entry.pod.clone()))
+                    && entry.view().presence == super::table::Presence::Present
+            })
+            .collect();
         if missing.is_empty() {
             return;
         }
@@ -189,7 +195,7 @@ impl Executor {
     /// Feeds a version of a pod to the table; `None` where it is not ours.
     pub(super) fn feed_pod(&self, pod: &SlimPod) -> Option<Arc<Entry>> {
         let observation = self.observe_ours(pod)?;
-        let (entry, fed, replaced) = self.inner.table.feed(Arc::new(observation), Timestamp::now());
+        let ((entry, fed), replaced) = self.inner.table.feed(Arc::new(observation), Timestamp::now());
         if let Some((older, fed)) = replaced {
             self.perform(&older, fed);
         }

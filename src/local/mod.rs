@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use api::Api;
 use api::controllers::Controllers;
 use node::{Node, NodeConfig, NodeError, Timing};
-pub use serve::{ServeError, Server, serve_tls};
+pub use serve::serve_tls;
 use store::Store;
 
 /// What a local cluster is started with.
@@ -65,7 +65,6 @@ pub enum LocalError {
 
 /// A running cluster. Its containers end with it: call [`LocalCluster::shutdown`], or drop it and they are killed.
 pub struct LocalCluster {
-    store: Store,
     api: Api,
     node: Node,
     controllers: Controllers,
@@ -80,17 +79,12 @@ impl LocalCluster {
         let stop = CancellationToken::new();
         let api = Api::new(store.clone(), node.logs(), stop.clone());
         let controllers = Controllers::start(&store);
-        Ok(LocalCluster { store, api, node, controllers, stop })
+        Ok(LocalCluster { api, node, controllers, stop })
     }
 
     /// The API server: a service for `kube::Client::new` or for [`serve_tls`]. Clones share the cluster.
     pub fn router(&self) -> Router {
         self.api.router()
-    }
-
-    /// The objects, for tests that look behind the API.
-    pub fn store(&self) -> &Store {
-        &self.store
     }
 
     /// Ends watches and log bodies, then the controllers, then every container.

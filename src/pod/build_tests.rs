@@ -222,6 +222,7 @@ fn the_short_form_goes_over_the_manifest() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one pod, field by field")]
 fn everything_the_short_form_has() {
     let mut spec = short("i");
     let s = &mut spec.short;

@@ -72,6 +72,8 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
         generation: m.generation,
         observed_generation: pod.status.observed_generation,
         fingerprint: annotation(pod, meta::FINGERPRINT).unwrap_or_default().into(),
+        labels: m.labels.clone().unwrap_or_default(),
+        attached_attempts: annotation(pod, meta::ATTACHED_ATTEMPTS).map(attempts).unwrap_or_default(),
         primary: primary.into(),
         policy: json(meta::POLICY).and_then(|p| serde_json::from_slice(p).ok()).unwrap_or_default(),
         traceparent: annotation(pod, meta::TRACEPARENT).map(Into::into),
@@ -93,6 +95,14 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
         conditions: pod.status.conditions.iter().map(condition).collect(),
         containers: containers(pod, primary),
     })
+}
+
+/// Numbers between commas; what is none is left out.
+fn attempts(text: &str) -> Vec<u32> {
+    let mut attempts: Vec<u32> = text.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    attempts.sort_unstable();
+    attempts.dedup();
+    attempts
 }
 
 fn key_of(pod: &SlimPod, instance: &Instance, cluster: &str) -> Result<TaskKey, NotOurs> {

@@ -114,6 +114,8 @@ pub struct Notice {
     pub message: String,
     /// Whether Kubernetes calls it a warning.
     pub severity: Severity,
+    /// When it was first seen, by its reporter's clock.
+    pub first: Option<Timestamp>,
     /// How often it has been seen, as Kubernetes counts.
     pub count: u32,
     /// Container it is about, from `involvedObject.fieldPath`.

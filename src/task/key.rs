@@ -17,7 +17,7 @@ pub const MAX_NAMESPACE: usize = 63;
 /// Longest instance name, bytes.
 pub const MAX_INSTANCE: usize = 40;
 /// Highest attempt.
-pub const MAX_ATTEMPT: u32 = 1_000_000;
+pub const MAX_ATTEMPT: u32 = i32::MAX as u32;
 
 const MAX_SLUG: usize = 46;
 const HASH_DIGITS: usize = 16;

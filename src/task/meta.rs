@@ -31,6 +31,8 @@ pub const TRACEPARENT: &str = "podlaunch.dev/traceparent";
 pub const STOP: &str = "podlaunch.dev/stop";
 /// Annotation: the outcome, JSON ([`crate::task::outcome::Outcome`]). Once there, it is the outcome.
 pub const OUTCOME: &str = "podlaunch.dev/outcome";
+/// Annotation: later attempts that resolved to this pod, decimal, comma-separated, ascending.
+pub const ATTACHED_ATTEMPTS: &str = "podlaunch.dev/attached-attempts";
 /// Finalizer: keeps the status of a pod that others delete until its outcome is recorded.
 pub const FINALIZER: &str = "podlaunch.dev/outcome";
 /// Scheduling gate of a task that waits in podlaunch's own queue.

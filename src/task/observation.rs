@@ -2,13 +2,15 @@
 //!
 //! `pod::observe` makes it from the object; the state machine and the outcome read nothing else.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::key::TaskKey;
 use super::outcome::Outcome;
-use super::reason::Reason;
 use super::policy::StoredPolicy;
+use super::reason::Reason;
 
 /// One version of a pod of ours.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,10 @@ pub struct Observation {
     pub observed_generation: Option<i64>,
     /// Fingerprint of the spec it was launched with.
     pub fingerprint: String,
+    /// Labels, ours included.
+    pub labels: BTreeMap<String, String>,
+    /// Later attempts that attached to this pod instead of making one of their own, ascending.
+    pub attached_attempts: Vec<u32>,
     /// Name of the primary container.
     pub primary: String,
     /// Timeouts and log selection stored at launch.
@@ -273,6 +279,11 @@ impl Observation {
     /// A condition by type.
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions.iter().find(|c| c.kind == kind)
+    }
+
+    /// The highest attempt this pod stands for.
+    pub fn highest_attempt(&self) -> u32 {
+        self.attached_attempts.last().copied().unwrap_or_default().max(self.key.attempt)
     }
 
     /// Whether the phase is Succeeded or Failed.

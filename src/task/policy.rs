@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const MAX_TIMEOUT_SECONDS: i64 = 365 * 24 * 3600;
 /// Timeout of an unreachable node unless asked otherwise, seconds.
 pub const DEFAULT_LOST_SECONDS: i64 = 30 * 60;
-/// Longest termination grace, seconds (1 day).
-pub const MAX_GRACE_SECONDS: i64 = 24 * 3600;
+/// Longest termination grace, seconds (365 days).
+pub const MAX_GRACE_SECONDS: i64 = 365 * 24 * 3600;
 
 /// Timeouts of a task in whole seconds; `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

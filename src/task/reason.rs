@@ -353,7 +353,11 @@ mod tests {
             ("Failed", "Error: ErrImagePull", Hint::Waits(Reason::ImagePullFailed)),
             ("Failed", "Error: secret \"s\" not found", Hint::Waits(Reason::CreateContainerConfigError)),
             ("Failed", "Error: failed to create containerd task: no such file", Hint::Silent),
-            ("Failed", "Error: OCI runtime create failed: exec: \"x\": executable file not found in $PATH", Hint::Silent),
+            (
+                "Failed",
+                "Error: OCI runtime create failed: exec: \"x\": executable file not found in $PATH",
+                Hint::Silent,
+            ),
             ("BackOff", "Back-off pulling image \"x\"", Hint::Waits(Reason::ImagePullFailed)),
             ("BackOff", "Back-off restarting failed container", Hint::Silent),
             ("FailedMount", "MountVolume.SetUp failed", Hint::Waits(Reason::VolumeMountFailed)),

@@ -76,6 +76,7 @@ fn read_notice(object: &Value) -> (String, Option<Timestamp>, Notice) {
         reason: text("/reason"),
         message: text("/message"),
         severity: if text("/type") == "Warning" { Severity::Warning } else { Severity::Normal },
+        first: text("/firstTimestamp").parse().ok(),
         count: object["count"].as_u64().unwrap_or(1) as u32,
         container,
         source: text("/reportingComponent"),

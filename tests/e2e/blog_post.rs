@@ -34,8 +34,19 @@ fn hello_world_succeeds() {
         let task = InDefault::new(t, "hello").await;
         let endpoint = &Server::shared().endpoint;
         let called = podlaunch(&[
-            "run", "--endpoint", endpoint, "--task-id", &task.key.task_id, "--image", PYTHON, "--label", "foo=bar",
-            "--", t.backend.python(), "-c", PROGRAM,
+            "run",
+            "--endpoint",
+            endpoint,
+            "--task-id",
+            &task.key.task_id,
+            "--image",
+            PYTHON,
+            "--label",
+            "foo=bar",
+            "--",
+            t.backend.python(),
+            "-c",
+            PROGRAM,
         ])
         .await;
         assert_eq!(called.stdout, b"hello world\n", "{called:?}");
@@ -60,8 +71,21 @@ fn a_missing_program_is_a_start_error() {
         let endpoint = &Server::shared().endpoint;
         let arguments = |output| {
             vec![
-                "run", "--endpoint", endpoint, "--task-id", &task.key.task_id, "--image", UBUNTU, "--label",
-                "foo=bar", "--output", output, "--", "Python", "-c", PROGRAM,
+                "run",
+                "--endpoint",
+                endpoint,
+                "--task-id",
+                &task.key.task_id,
+                "--image",
+                UBUNTU,
+                "--label",
+                "foo=bar",
+                "--output",
+                output,
+                "--",
+                "Python",
+                "-c",
+                PROGRAM,
             ]
         };
         let called = podlaunch(&arguments("text")).await;

@@ -8,12 +8,7 @@ use crate::harness::check::{Checker, StartAt};
 use crate::harness::v1::{self, TaskState, event::Body};
 
 fn key() -> v1::TaskKey {
-    v1::TaskKey {
-        cluster: "default".to_owned(),
-        namespace: "n".to_owned(),
-        task_id: "t".to_owned(),
-        attempt: 1,
-    }
+    v1::TaskKey { cluster: "default".to_owned(), namespace: "n".to_owned(), task_id: "t".to_owned(), attempt: 1 }
 }
 
 fn accepted() -> v1::Accepted {
@@ -26,10 +21,7 @@ fn accepted() -> v1::Accepted {
             node_name: String::new(),
         }),
         how: v1::AcceptedHow::Created.into(),
-        task: Some(v1::Task {
-            key: Some(key()),
-            ..Default::default()
-        }),
+        task: Some(v1::Task { key: Some(key()), ..Default::default() }),
         cursor: Bytes::from_static(b"c"),
         ..Default::default()
     }
@@ -49,11 +41,7 @@ fn event(sequence: u64, uid: &str, body: Body) -> v1::Event {
 }
 
 fn state(state: TaskState, previous: TaskState) -> Body {
-    Body::StateChange(v1::StateChange {
-        state: state.into(),
-        previous: previous.into(),
-        ..Default::default()
-    })
+    Body::StateChange(v1::StateChange { state: state.into(), previous: previous.into(), ..Default::default() })
 }
 
 fn running() -> Body {
@@ -102,9 +90,7 @@ fn termination(lines: u64, bytes: u64) -> Body {
     };
     Body::Termination(Box::new(v1::Termination {
         outcome: Some(outcome),
-        delivery: Some(v1::Delivery {
-            containers: vec![delivery],
-        }),
+        delivery: Some(v1::Delivery { containers: vec![delivery] }),
     }))
 }
 
@@ -158,16 +144,10 @@ fn wrong_streams_do_not_pass() {
         ("into a terminal state", stream(vec![first(), state(TaskState::Failed, TaskState::Running)])),
         ("a line before the start", stream(vec![first(), chunk(1, b"a\n", &[2], false)])),
         ("a line missing", stream(vec![running(), chunk(2, b"a\n", &[2], false)])),
-        (
-            "a line twice",
-            stream(vec![running(), chunk(1, b"a\n", &[2], false), chunk(1, b"a\n", &[2], false)]),
-        ),
+        ("a line twice", stream(vec![running(), chunk(1, b"a\n", &[2], false), chunk(1, b"a\n", &[2], false)])),
         ("a wrong line end", stream(vec![running(), chunk(1, b"a\nb\n", &[4], false)])),
         ("continues nothing", stream(vec![running(), chunk(1, b"a\n", &[2], true)])),
-        (
-            "a line after the last one",
-            stream(vec![running(), chunk(1, b"a", &[], false), chunk(1, b"b", &[], false)]),
-        ),
+        ("a line after the last one", stream(vec![running(), chunk(1, b"a", &[], false), chunk(1, b"b", &[], false)])),
         ("after the end", stream(vec![termination(0, 0), first()])),
         ("sums of lines", stream(vec![running(), chunk(1, b"a\n", &[2], false), termination(2, 2)])),
         ("an unsaid last line", stream(vec![running(), chunk(1, b"a", &[], false), termination(1, 1)])),

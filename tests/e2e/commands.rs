@@ -19,7 +19,17 @@ fn run_exits_as_the_task_does() {
         let endpoint = &Server::shared().endpoint;
         for (script, code) in [("exit 0", 0), ("exit 3", 3), ("exit 137", 137)] {
             let called = podlaunch(&[
-                "run", "--endpoint", endpoint, "--namespace", &t.namespace, "--image", BUSYBOX, "--", "sh", "-c", script,
+                "run",
+                "--endpoint",
+                endpoint,
+                "--namespace",
+                &t.namespace,
+                "--image",
+                BUSYBOX,
+                "--",
+                "sh",
+                "-c",
+                script,
             ])
             .await;
             assert_eq!(called.code, Some(code), "{script}: {called:?}");
@@ -34,8 +44,19 @@ fn run_prints_the_bytes_of_the_task() {
     run(async |t| {
         let script = r#"printf '%s\n\000\377\nlast' "$GREETING""#;
         let called = podlaunch(&[
-            "run", "--endpoint", &Server::shared().endpoint, "--namespace", &t.namespace, "--image", BUSYBOX, "--env",
-            "GREETING=hi", "--", "sh", "-c", script,
+            "run",
+            "--endpoint",
+            &Server::shared().endpoint,
+            "--namespace",
+            &t.namespace,
+            "--image",
+            BUSYBOX,
+            "--env",
+            "GREETING=hi",
+            "--",
+            "sh",
+            "-c",
+            script,
         ])
         .await;
         assert_eq!(called.stdout, b"hi\n\0\xff\nlast", "{called:?}");
@@ -48,8 +69,17 @@ fn run_prints_the_bytes_of_the_task() {
 fn run_says_why_it_is_pending() {
     run(async |t| {
         let called = podlaunch(&[
-            "run", "--endpoint", &Server::shared().endpoint, "--namespace", &t.namespace, "--image", UNPULLABLE,
-            "--startup-timeout", "5s", "--", "true",
+            "run",
+            "--endpoint",
+            &Server::shared().endpoint,
+            "--namespace",
+            &t.namespace,
+            "--image",
+            UNPULLABLE,
+            "--startup-timeout",
+            "5s",
+            "--",
+            "true",
         ])
         .await;
         assert_eq!(called.stdout, b"", "{called:?}");
@@ -63,8 +93,20 @@ fn run_says_why_it_is_pending() {
 fn run_as_json() {
     run(async |t| {
         let called = podlaunch(&[
-            "run", "--endpoint", &Server::shared().endpoint, "--namespace", &t.namespace, "--task-id", "told", "--image",
-            BUSYBOX, "-o", "json", "--", "echo", "hi",
+            "run",
+            "--endpoint",
+            &Server::shared().endpoint,
+            "--namespace",
+            &t.namespace,
+            "--task-id",
+            "told",
+            "--image",
+            BUSYBOX,
+            "-o",
+            "json",
+            "--",
+            "echo",
+            "hi",
         ])
         .await;
         assert_eq!(called.code, Some(0), "{called:?}");
@@ -157,7 +199,15 @@ fn what_fails_says_so() {
         assert_eq!(away.stdout, b"", "{away:?}");
 
         let bad = podlaunch(&[
-            "run", "--endpoint", endpoint, "--namespace", &t.namespace, "--task-id", "a b", "--image", BUSYBOX,
+            "run",
+            "--endpoint",
+            endpoint,
+            "--namespace",
+            &t.namespace,
+            "--task-id",
+            "a b",
+            "--image",
+            BUSYBOX,
         ])
         .await;
         assert_eq!(bad.code, Some(125), "{bad:?}");

@@ -6,14 +6,11 @@ use tonic::Code;
 use crate::harness::failure::failure;
 use crate::harness::spec::sh;
 use crate::harness::v1::{self, attach_task_request::StartAt};
-use crate::harness::{run, Ctx};
+use crate::harness::{Ctx, run};
 
 async fn refused(t: &Ctx, key: v1::TaskKey, cursor: Bytes, reason: &str) {
-    let request = v1::AttachTaskRequest {
-        key: Some(key),
-        start_at: Some(StartAt::Cursor(cursor.clone())),
-        ..Default::default()
-    };
+    let request =
+        v1::AttachTaskRequest { key: Some(key), start_at: Some(StartAt::Cursor(cursor.clone())), ..Default::default() };
     let failure = failure(t.attach(request).await);
     assert_eq!((failure.code, failure.reason.as_str()), (Code::InvalidArgument, reason), "{cursor:?}: {failure}");
 }

@@ -75,6 +75,7 @@ fn states_and_times_of_a_success() {
         let finished = times.finished_time.expect("it ended");
         assert!((1..=30).contains(&(finished.seconds - started.seconds)), "{times:?}");
         assert!(times.created_time.is_some() && times.scheduled_time.is_some(), "{times:?}");
+        assert!(times.decided_time.is_some(), "it is always set: {times:?}");
         assert!(!task.outcome().node_name.is_empty());
     });
 }
@@ -113,11 +114,7 @@ fn an_init_container_that_fails() {
 fn environment_from_a_secret_and_expansion() {
     run(async |t| {
         t.cluster.create_secret("store", "token", "s3cr3t-value").await;
-        let key = v1::KeyRef {
-            name: "store".to_owned(),
-            key: "token".to_owned(),
-            optional: false,
-        };
+        let key = v1::KeyRef { name: "store".to_owned(), key: "token".to_owned(), optional: false };
         let spec = sh(r#"echo "$TOKEN $GREETING""#)
             .env_from("TOKEN", Source::SecretKey(key))
             .env("NAME", "world")
@@ -157,10 +154,7 @@ spec:
     command: [sh, -c, 'echo \"$GREETING\"']
     env: [{name: GREETING, value: from the manifest}]
 ";
-        let spec = v1::TaskSpec {
-            manifest: manifest.to_owned(),
-            ..Default::default()
-        };
+        let spec = v1::TaskSpec { manifest: manifest.to_owned(), ..Default::default() };
         let task = t.run(spec.clone().env("GREETING", "from the short form")).await;
         assert_eq!(task.log("work"), b"from the short form\n");
         task.assert_ended(TaskState::Succeeded, Reason::Completed);

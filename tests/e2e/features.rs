@@ -39,26 +39,15 @@ fn calls() {
         let key = t.key("nobody");
         let watch = grpc.watch_tasks(v1::WatchTasksRequest::default()).await;
         check(&known, "watch_tasks", error_of(watch));
-        let batch = v1::BatchLaunchTasksRequest {
-            requests: vec![LaunchTaskRequest::default()],
-        };
+        let batch = v1::BatchLaunchTasksRequest { requests: vec![LaunchTaskRequest::default()] };
         check(&known, "batch_launch", error_of(grpc.batch_launch_tasks(batch).await));
         let list = grpc.list_tasks(v1::ListTasksRequest::default()).await;
         check(&known, "list_tasks", error_of(list));
-        let cancel = v1::BatchCancelTasksRequest {
-            keys: vec![key.clone()],
-            ..Default::default()
-        };
+        let cancel = v1::BatchCancelTasksRequest { keys: vec![key.clone()], ..Default::default() };
         check(&known, "batch_cancel", error_of(grpc.batch_cancel_tasks(cancel).await));
-        let delete = v1::DeleteTaskRequest {
-            key: Some(key.clone()),
-            ..Default::default()
-        };
+        let delete = v1::DeleteTaskRequest { key: Some(key.clone()), ..Default::default() };
         check(&known, "delete_task", error_of(grpc.delete_task(delete).await));
-        let result = v1::GetTaskResultRequest {
-            key: Some(key),
-            offset: 0,
-        };
+        let result = v1::GetTaskResultRequest { key: Some(key), offset: 0 };
         check(&known, "task_results", error_of(grpc.get_task_result(result).await));
         let acknowledge = v1::AcknowledgeEventsRequest::default();
         check(&known, "acknowledge_events", error_of(grpc.acknowledge_events(acknowledge).await));
@@ -72,17 +61,12 @@ fn parts_of_a_launch() {
         ("templates", |r| r.spec.get_or_insert_default().template = "small".to_owned()),
         ("task_results", |r| r.spec.get_or_insert_default().result = Some(v1::ResultSource::default())),
         ("retention", |r| {
-            r.spec.get_or_insert_default().retention = Some(v1::RetentionPolicy {
-                keep: true,
-                ..Default::default()
-            });
+            r.spec.get_or_insert_default().retention = Some(v1::RetentionPolicy { keep: true, ..Default::default() });
         }),
         ("pending_grace", |r| {
             let timeouts = r.spec.get_or_insert_default().timeouts.get_or_insert_default();
-            timeouts.pending_graces = vec![v1::PendingGrace {
-                reason: v1::Reason::ImagePullFailed.into(),
-                grace: Some(seconds(1)),
-            }];
+            timeouts.pending_graces =
+                vec![v1::PendingGrace { reason: v1::Reason::ImagePullFailed.into(), grace: Some(seconds(1)) }];
         }),
         ("wait_for_quota", |r| r.wait_for_quota = Some(seconds(5))),
         ("disconnect_policy", |r| {
@@ -119,26 +103,17 @@ fn parts_of_other_calls() {
     run(async |t| {
         let known = features(t).await;
         let task = t.run(sh("true")).await;
-        let attach = |start_at| v1::AttachTaskRequest {
-            key: task.accepted.key.clone(),
-            start_at,
-            ..Default::default()
-        };
+        let attach =
+            |start_at| v1::AttachTaskRequest { key: task.accepted.key.clone(), start_at, ..Default::default() };
         use v1::attach_task_request::StartAt;
         let tail = t.attach(attach(Some(StartAt::TailLines(1)))).await;
         check(&known, "attach_tail", error_of(tail));
         let since = t.attach(attach(Some(StartAt::SinceTime(Default::default())))).await;
         check(&known, "attach_tail", error_of(since));
-        let consumer = v1::AttachTaskRequest {
-            consumer: "reader".to_owned(),
-            ..attach(None)
-        };
+        let consumer = v1::AttachTaskRequest { consumer: "reader".to_owned(), ..attach(None) };
         check(&known, "acknowledge_events", error_of(t.attach(consumer).await));
-        let cancel = v1::CancelTaskRequest {
-            key: Some(t.key("not-launched")),
-            allow_missing: true,
-            ..Default::default()
-        };
+        let cancel =
+            v1::CancelTaskRequest { key: Some(t.key("not-launched")), allow_missing: true, ..Default::default() };
         check(&known, "cancel_missing", error_of(t.grpc.clone().cancel_task(cancel).await));
     });
 }

@@ -6,6 +6,7 @@
 //! and all run in parallel; most wait rather than compute, so `--test-threads=16` is worth giving on small machines.
 //!
 //! Where to look: `harness` is what all stand on; every stream that any test reads goes through `harness::check`.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a test fails by panicking, and tells what it skipped
 
 mod harness;
 

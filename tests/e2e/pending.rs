@@ -19,9 +19,9 @@ fn a_pull_failure_is_shown_at_once_and_ends_by_the_startup_timeout() {
         let pod = stream.seen.pod().name.clone();
 
         {
-            let raw = t.cluster.watch_until(&pod, |pod| {
-                matches!(waiting_reason(pod), Some("ErrImagePull" | "ImagePullBackOff"))
-            });
+            let raw = t
+                .cluster
+                .watch_until(&pod, |pod| matches!(waiting_reason(pod), Some("ErrImagePull" | "ImagePullBackOff")));
             let shown = stream.until("the reason was shown", |seen| seen.showed(Reason::ImagePullFailed));
             let (mut raw, mut shown) = (std::pin::pin!(raw), std::pin::pin!(shown));
             tokio::select! {
@@ -53,11 +53,7 @@ fn a_pull_failure_is_shown_at_once_and_ends_by_the_startup_timeout() {
 fn a_missing_secret_key_ends_by_the_startup_timeout() {
     run(async |t| {
         t.cluster.create_secret("store", "other", "x").await;
-        let key = v1::KeyRef {
-            name: "store".to_owned(),
-            key: "missing".to_owned(),
-            optional: false,
-        };
+        let key = v1::KeyRef { name: "store".to_owned(), key: "missing".to_owned(), optional: false };
         let spec = sh("true")
             .env_from("TOKEN", Source::SecretKey(key))
             .timeouts(|timeouts| timeouts.startup = Some(seconds(4)));
@@ -78,15 +74,9 @@ fn a_missing_secret_key_ends_by_the_startup_timeout() {
 #[test]
 fn a_secret_that_appears_later() {
     run(async |t| {
-        let key = v1::KeyRef {
-            name: "late".to_owned(),
-            key: "token".to_owned(),
-            optional: false,
-        };
+        let key = v1::KeyRef { name: "late".to_owned(), key: "token".to_owned(), optional: false };
         let mut stream = t.start("patient", sh(r#"echo "$TOKEN""#).env_from("TOKEN", Source::SecretKey(key))).await;
-        stream
-            .until("it waits for the secret", |seen| seen.showed(Reason::CreateContainerConfigError))
-            .await;
+        stream.until("it waits for the secret", |seen| seen.showed(Reason::CreateContainerConfigError)).await;
         t.cluster.create_secret("late", "token", "here").await;
         stream.collect().await.assert_succeeded(b"here\n");
     });

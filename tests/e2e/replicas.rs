@@ -6,10 +6,10 @@ use tonic::Code;
 
 use crate::harness::collected::{Collected, End};
 use crate::harness::failure::Failure;
+use crate::harness::run;
 use crate::harness::server::{Server, unique_instance};
 use crate::harness::spec::{Build as _, seconds, sh, until_stopped};
 use crate::harness::v1::{AcceptedHow, Reason, TaskState};
-use crate::harness::run;
 
 /// Some 5 s of lines.
 const SCRIPT: &str = "i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo line $i; sleep 0.1; done";
@@ -42,10 +42,7 @@ fn a_killed_server_loses_no_line_and_repeats_none() {
         let resumed = resumed.collect().await;
         resumed.assert_succeeded(lines().as_bytes());
 
-        let request = crate::harness::v1::AttachTaskRequest {
-            key: before.accepted.key.clone(),
-            ..Default::default()
-        };
+        let request = crate::harness::v1::AttachTaskRequest { key: before.accepted.key.clone(), ..Default::default() };
         let again = client.attach(request).await.expect("it is known").collect().await;
         again.assert_succeeded(lines().as_bytes());
         assert_eq!(again.outcome_bytes(), resumed.outcome_bytes());
@@ -59,7 +56,8 @@ fn a_task_that_ends_while_no_server_runs() {
         let instance = unique_instance();
         let first = Server::start(&instance);
         let client = first.connect().await;
-        let mut stream = client.launch(t.request("alone", sh("echo one; sleep 2; echo two; exit 5"))).await.expect("accepted");
+        let mut stream =
+            client.launch(t.request("alone", sh("echo one; sleep 2; echo two; exit 5"))).await.expect("accepted");
         stream.until_line("one\n").await;
         first.kill();
         let before = stream.drain().await;

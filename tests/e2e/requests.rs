@@ -20,13 +20,7 @@ struct Bad {
 }
 
 const fn invalid(name: &'static str, field: &'static str, spoil: fn(&mut LaunchTaskRequest)) -> Bad {
-    Bad {
-        name,
-        spoil,
-        code: Code::InvalidArgument,
-        reason: "INVALID_REQUEST",
-        field,
-    }
+    Bad { name, spoil, code: Code::InvalidArgument, reason: "INVALID_REQUEST", field }
 }
 
 fn key(request: &mut LaunchTaskRequest) -> &mut v1::TaskKey {
@@ -54,18 +48,11 @@ fn manifest(request: &mut LaunchTaskRequest, manifest: &str) {
 }
 
 fn env(name: &str) -> v1::EnvVar {
-    v1::EnvVar {
-        name: name.to_owned(),
-        source: None,
-    }
+    v1::EnvVar { name: name.to_owned(), source: None }
 }
 
 fn init(name: &str, image: &str) -> v1::ContainerSpec {
-    v1::ContainerSpec {
-        name: name.to_owned(),
-        image: image.to_owned(),
-        ..Default::default()
-    }
+    v1::ContainerSpec { name: name.to_owned(), image: image.to_owned(), ..Default::default() }
 }
 
 const KEYS: [Bad; 11] = [
@@ -114,17 +101,11 @@ const CONTAINERS: [Bad; 14] = [
     invalid("a variable twice", "spec.container.env", |r| container(r).env = vec![env("A"), env("A")]),
     invalid("a secret key without name", "spec.container.env", |r| {
         let key = v1::KeyRef::default();
-        container(r).env = vec![v1::EnvVar {
-            name: "A".to_owned(),
-            source: Some(v1::env_var::Source::SecretKey(key)),
-        }];
+        container(r).env = vec![v1::EnvVar { name: "A".to_owned(), source: Some(v1::env_var::Source::SecretKey(key)) }];
     }),
     invalid("no quantity", "spec.container.resources", |r| {
         let limits = [("memory".to_owned(), "plenty".to_owned())].into();
-        container(r).resources = Some(v1::ResourceRequirements {
-            limits,
-            ..Default::default()
-        });
+        container(r).resources = Some(v1::ResourceRequirements { limits, ..Default::default() });
     }),
     invalid("an init container without name", "spec.pod.init_containers[0].name", |r| {
         pod(r).init_containers.push(init("", "busybox:1"));
@@ -160,10 +141,7 @@ const PODS: [Bad; 11] = [
         pod(r).node_selector = [("a".to_owned(), "not a value".to_owned())].into();
     }),
     invalid("a volume without source", "spec.pod.volumes[0]", |r| {
-        pod(r).volumes = vec![v1::Volume {
-            name: "data".to_owned(),
-            source: None,
-        }];
+        pod(r).volumes = vec![v1::Volume { name: "data".to_owned(), source: None }];
     }),
     invalid("a timeout of nothing", "spec.timeouts.execution", |r| timeouts(r).execution = Some(seconds(0))),
     invalid("a timeout below zero", "spec.timeouts.schedule", |r| timeouts(r).schedule = Some(seconds(-5))),
@@ -207,10 +185,8 @@ const MANIFESTS: [Bad; 9] = [
 const POLICIES: [Bad; 2] = [
     invalid("a minute and more for quota", "wait_for_quota", |r| r.wait_for_quota = Some(seconds(61))),
     invalid("a time without mode", "disconnect_policy", |r| {
-        r.disconnect_policy = Some(v1::DisconnectPolicy {
-            mode: v1::DisconnectMode::Detach.into(),
-            cancel_after: Some(seconds(60)),
-        });
+        r.disconnect_policy =
+            Some(v1::DisconnectPolicy { mode: v1::DisconnectMode::Detach.into(), cancel_after: Some(seconds(60)) });
     }),
 ];
 
@@ -276,11 +252,8 @@ fn a_request_too_large() {
 #[test]
 fn what_the_api_server_refuses() {
     run(async |t| {
-        let mount = v1::VolumeMount {
-            name: "nowhere".to_owned(),
-            mount_path: "/data".to_owned(),
-            ..Default::default()
-        };
+        let mount =
+            v1::VolumeMount { name: "nowhere".to_owned(), mount_path: "/data".to_owned(), ..Default::default() };
         let spec = sh("true").container(|container| container.volume_mounts.push(mount));
         let error = failure(t.launch(t.request("mounted", spec)).await);
         assert_eq!(error.code, Code::InvalidArgument, "{error}");
@@ -307,10 +280,7 @@ fn several_faults_at_once() {
 #[test]
 fn other_calls_name_their_fields_too() {
     run(async |t| {
-        let bad = v1::TaskKey {
-            task_id: "a b".to_owned(),
-            ..t.key("x")
-        };
+        let bad = v1::TaskKey { task_id: "a b".to_owned(), ..t.key("x") };
         for error in [
             failure(t.get(bad.clone()).await),
             failure(t.cancel(bad.clone(), "").await),

@@ -10,8 +10,8 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
-use crate::harness::spec::duration;
 use crate::harness::server::Server;
+use crate::harness::spec::duration;
 use crate::harness::{run, wait};
 
 const SERVICE: &str = "podlaunch.v1.PodlaunchService";
@@ -43,15 +43,11 @@ fn health() {
     run(async |_| {
         let mut health = HealthClient::new(Server::shared().channel().await);
         for service in ["", SERVICE] {
-            let request = HealthCheckRequest {
-                service: service.to_owned(),
-            };
+            let request = HealthCheckRequest { service: service.to_owned() };
             let answer = health.check(request).await.expect("it answers").into_inner();
             assert_eq!(answer.status(), ServingStatus::Serving, "{service:?}");
         }
-        let request = HealthCheckRequest {
-            service: "no.such.Service".to_owned(),
-        };
+        let request = HealthCheckRequest { service: "no.such.Service".to_owned() };
         let error = health.check(request).await.expect_err("an unknown service");
         assert_eq!(error.code(), Code::NotFound);
     });
@@ -61,10 +57,7 @@ fn health() {
 fn reflection() {
     run(async |_| {
         let mut reflection = ServerReflectionClient::new(Server::shared().channel().await);
-        let request = |message| ServerReflectionRequest {
-            host: String::new(),
-            message_request: Some(message),
-        };
+        let request = |message| ServerReflectionRequest { host: String::new(), message_request: Some(message) };
         let requests = [
             request(MessageRequest::ListServices(String::new())),
             request(MessageRequest::FileContainingSymbol(SERVICE.to_owned())),

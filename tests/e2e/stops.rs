@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::harness::collected::assert_same;
+use crate::harness::run;
 use crate::harness::spec::{Build as _, seconds, sh, until_stopped};
 use crate::harness::v1::{self, CancelResult, Reason, RetryAdvice, TaskState, TimeoutKind};
-use crate::harness::run;
 
 /// Pod and log outlive the stop; every line written after SIGTERM arrives.
 #[test]
@@ -113,7 +113,8 @@ fn an_unknown_task_cannot_be_cancelled() {
 #[test]
 fn the_execution_timeout() {
     run(async |t| {
-        let spec = until_stopped("echo told to stop; exit 9").timeouts(|timeouts| timeouts.execution = Some(seconds(2)));
+        let spec =
+            until_stopped("echo told to stop; exit 9").timeouts(|timeouts| timeouts.execution = Some(seconds(2)));
         let task = t.start("endless", spec).await.collect().await;
         let outcome = task.assert_ended(TaskState::Failed, Reason::ExecutionTimeout);
         assert_eq!(outcome.timeout(), TimeoutKind::Execution);

@@ -30,7 +30,8 @@ fn the_api_server_was_asked_for_nothing_needless() {
         // Requests are logged when they are answered: wait for those of the workload.
         let entries = wait::until("the workload in the audit log", async || {
             let entries = audit::of_podlaunch(log, *FIRST_START);
-            let created = entries.iter().filter(|entry| entry.namespace() == t.namespace && is(entry, "create", "pods"));
+            let created =
+                entries.iter().filter(|entry| entry.namespace() == t.namespace && is(entry, "create", "pods"));
             if created.count() < 3 { Err("not all of it yet") } else { Ok(entries) }
         })
         .await;

@@ -76,10 +76,7 @@ pub fn faults(file: &str, scan: &Scan) -> Vec<String> {
             && !allowed(from, to)
         {
             let path = mention.path.join("::");
-            faults.push(format!(
-                "{file}:{}: {from} must not name {to} ({path})",
-                mention.line
-            ));
+            faults.push(format!("{file}:{}: {from} must not name {to} ({path})", mention.line));
         }
     }
     if PURE.contains(&from) {
@@ -126,16 +123,13 @@ fn allowed(from: &str, to: &str) -> bool {
     if from == "main" {
         return to == ROOT;
     }
-    ALLOWED
-        .iter()
-        .any(|(layer, targets)| *layer == from && targets.contains(&to))
+    ALLOWED.iter().any(|(layer, targets)| *layer == from && targets.contains(&to))
 }
 
 fn impurity(file: &str, mention: &Mention) -> Option<String> {
     let path = &mention.path;
-    let starts = |prefix: &[&str]| {
-        path.len() >= prefix.len() && prefix.iter().zip(path).all(|(want, have)| want == have)
-    };
+    let starts =
+        |prefix: &[&str]| path.len() >= prefix.len() && prefix.iter().zip(path).all(|(want, have)| want == have);
     let pairs = |pair: &[&str; 2]| path.windows(2).any(|have| have == pair);
     let impure = IMPURE_PREFIXES.iter().any(|prefix| starts(prefix))
         || IMPURE_PAIRS.iter().any(pairs)

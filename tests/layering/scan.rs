@@ -34,11 +34,7 @@ pub struct Scan {
 /// Scans a file that is the module `module` (segments below the crate's root; empty for the root).
 pub fn scan(source: &str, module: &[String], is_test_file: bool) -> syn::Result<Scan> {
     let file = syn::parse_file(source)?;
-    let mut scanner = Scanner {
-        module: module.to_vec(),
-        test_depth: usize::from(is_test_file),
-        scan: Scan::default(),
-    };
+    let mut scanner = Scanner { module: module.to_vec(), test_depth: usize::from(is_test_file), scan: Scan::default() };
     scanner.visit_file(&file);
     Ok(scanner.scan)
 }
@@ -54,11 +50,7 @@ impl Scanner {
         if segments.is_empty() {
             return;
         }
-        let mention = Mention {
-            path: resolve(&self.module, segments),
-            line,
-            in_test: self.test_depth > 0,
-        };
+        let mention = Mention { path: resolve(&self.module, segments), line, in_test: self.test_depth > 0 };
         if !self.scan.mentions.contains(&mention) {
             self.scan.mentions.push(mention);
         }
@@ -149,11 +141,7 @@ impl<'ast> Visit<'ast> for Scanner {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments: Vec<String> = path
-            .segments
-            .iter()
-            .map(|segment| segment.ident.to_string())
-            .collect();
+        let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         self.mention(&segments, path.span().start().line);
         visit::visit_path(self, path);
     }
@@ -196,9 +184,7 @@ impl<'ast> Visit<'ast> for Scanner {
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         syn::Meta::Path(path) => path.is_ident("test"),
-        syn::Meta::List(list) => {
-            list.path.is_ident("cfg") && list.tokens.to_string().trim() == "test"
-        }
+        syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string().trim() == "test",
         syn::Meta::NameValue(_) => false,
     })
 }
@@ -208,11 +194,7 @@ fn path_attribute(attributes: &[syn::Attribute]) -> Option<String> {
         let syn::Meta::NameValue(pair) = &attribute.meta else {
             return None;
         };
-        let syn::Expr::Lit(syn::ExprLit {
-            lit: syn::Lit::Str(file),
-            ..
-        }) = &pair.value
-        else {
+        let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(file), .. }) = &pair.value else {
             return None;
         };
         pair.path.is_ident("path").then(|| file.value())
@@ -272,12 +254,7 @@ fn token_paths(stream: TokenStream) -> Vec<(Vec<String>, usize)> {
 }
 
 /// Reads one path that begins with the identifier at `at`; returns where it ends.
-fn token_path(
-    tokens: &[TokenTree],
-    mut at: usize,
-    prefix: &[String],
-    found: &mut Vec<(Vec<String>, usize)>,
-) -> usize {
+fn token_path(tokens: &[TokenTree], mut at: usize, prefix: &[String], found: &mut Vec<(Vec<String>, usize)>) -> usize {
     let line = tokens[at].span().start().line;
     let mut path = prefix.to_vec();
     while let Some(TokenTree::Ident(ident)) = tokens.get(at) {

@@ -20,12 +20,10 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs};
-pub use run::{ContainerArgs, IdentityArgs, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, TimeoutArgs};
-pub use serve::{ClusterArgs, LimitArgs, LocalArgs, LogFormat, ServeArgs};
-pub use target::{
-    DEFAULT_ENDPOINT, ENDPOINT_VARIABLE, EndpointArgs, RetryArgs, Target, TargetArgs, TaskArgs, TaskName,
-};
-pub use value::{EnvSource, Format, Listen, LocalImage, Pair, SecretEnv, Switch, ValueError};
+pub use run::{ContainerArgs, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, TimeoutArgs};
+pub use serve::{LocalArgs, LogFormat, ServeArgs};
+pub use target::Target;
+pub use value::{EnvSource, Format, Listen, LocalImage, Pair, Switch};
 
 /// Shown by `run --help`; the same table as [`ExitStatus`](crate::cli::ExitStatus).
 const EXIT_CODES: &str = "\

@@ -11,8 +11,9 @@ use serde_json::Value;
 use tokio::io::AsyncWrite;
 use tonic::{Code, Status};
 
+use crate::cli::io::Screen;
 use crate::cli::testing::{Call, Fake, Fault, Terminal, end, events, key, log, start, state};
-use crate::cli::{Cli, ClientCommand, Command, Screen, execute};
+use crate::cli::{Cli, ClientCommand, Command, execute};
 use crate::proto::v1;
 use v1::TaskState;
 

@@ -31,7 +31,8 @@ fn waiting(reason: &str) -> ContainerPhase {
 
 fn notice(uid: &str, version: u64) -> TaskEvent {
     let (reason, message, source) = Default::default();
-    let notice = Notice { reason, message, severity: Severity::Normal, count: 1, container: None, source, version };
+    let notice =
+        Notice { reason, message, severity: Severity::Normal, first: None, count: 1, container: None, source, version };
     event(uid, TaskEventBody::Notice(notice))
 }
 

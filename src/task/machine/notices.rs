@@ -100,6 +100,7 @@ fn remark(o: &Observation, word: &str, message: &str, occurrence: &str, now: Tim
         reason: word.into(),
         message: message.into(),
         severity: Severity::Warning,
+        first: None,
         count: 1,
         container: Some(o.primary.clone()),
         source: OURS.into(),

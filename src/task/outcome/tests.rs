@@ -54,6 +54,8 @@ fn pod(phase: &str, state: ContainerState) -> Observation {
         generation: None,
         observed_generation: None,
         fingerprint: String::new(),
+        labels: std::collections::BTreeMap::new(),
+        attached_attempts: Vec::new(),
         primary: "main".into(),
         policy: StoredPolicy::default(),
         traceparent: None,

@@ -18,8 +18,8 @@ use serde::Serialize;
 
 pub use manifest::{MAX_MANIFEST_BYTES, Manifest};
 pub use short::{
-    Access, EnvFrom, EnvFromSource, EnvSource, EnvVar, InitContainer, InitKind, KeyFile, Literal, Mount, Presence, PullPolicy, Resources,
-    ShortForm, Toleration, Volume, VolumeSource,
+    Access, EnvFrom, EnvFromSource, EnvSource, EnvVar, InitContainer, InitKind, KeyFile, Literal, Mount, Presence,
+    PullPolicy, Resources, ShortForm, Toleration, Volume, VolumeSource,
 };
 
 use super::policy::{LogSelection, Timeouts};

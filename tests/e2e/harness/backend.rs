@@ -48,12 +48,7 @@ fn real(kubeconfig: PathBuf) -> Backend {
     if let Some(audit) = &audit {
         assert!(audit.is_file(), "{AUDIT}: {} is no file", audit.display());
     }
-    Backend {
-        kind: Kind::Real,
-        kubeconfig,
-        audit,
-        process: None,
-    }
+    Backend { kind: Kind::Real, kubeconfig, audit, process: None }
 }
 
 fn embedded() -> Backend {
@@ -73,12 +68,7 @@ fn embedded() -> Backend {
         .unwrap_or_else(|| panic!("`podlaunch local` printed no kubeconfig; {}", process.tail()));
     // Read on, so that the process never writes into a closed pipe.
     std::thread::spawn(move || lines.for_each(drop));
-    Backend {
-        kind: Kind::Embedded,
-        kubeconfig,
-        audit: None,
-        process: Some(process),
-    }
+    Backend { kind: Kind::Embedded, kubeconfig, audit: None, process: Some(process) }
 }
 
 impl Backend {

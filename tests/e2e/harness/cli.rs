@@ -38,9 +38,7 @@ impl Called {
     pub fn json(&self) -> Vec<serde_json::Value> {
         let text = String::from_utf8_lossy(&self.stdout);
         text.lines()
-            .map(|line| {
-                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in line {line:?}\n{self:?}"))
-            })
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in line {line:?}\n{self:?}")))
             .collect()
     }
 }

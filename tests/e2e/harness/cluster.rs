@@ -25,17 +25,11 @@ impl Cluster {
         let kubeconfig = Kubeconfig::read_from(&backend.kubeconfig).expect("a readable kubeconfig");
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         let client = Client::try_from(config.expect("a usable kubeconfig")).expect("a client");
-        Cluster {
-            client,
-            namespace: namespace.to_owned(),
-        }
+        Cluster { client, namespace: namespace.to_owned() }
     }
 
     pub async fn create_namespace(&self) {
-        let namespace = Namespace {
-            metadata: named(&self.namespace),
-            ..Default::default()
-        };
+        let namespace = Namespace { metadata: named(&self.namespace), ..Default::default() };
         let api: Api<Namespace> = Api::all(self.client.clone());
         let made = api.create(&PostParams::default(), &namespace).await;
         made.unwrap_or_else(|error| panic!("namespace {}: {error}", self.namespace));
@@ -65,10 +59,7 @@ impl Cluster {
 
     /// The log of container `main` as the API server gives it.
     pub async fn raw_log(&self, pod: &str) -> Vec<u8> {
-        let params = LogParams {
-            container: Some("main".to_owned()),
-            ..Default::default()
-        };
+        let params = LogParams { container: Some("main".to_owned()), ..Default::default() };
         let request = kube::core::Request::new(format!("/api/v1/namespaces/{}/pods", self.namespace));
         let request = request.logs(pod, &params).expect("a log request");
         let body = self.client.send(request.map(Into::into)).await;
@@ -119,8 +110,5 @@ pub fn waiting_reason(pod: &Pod) -> Option<&str> {
 }
 
 fn named(name: &str) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(name.to_owned()),
-        ..Default::default()
-    }
+    ObjectMeta { name: Some(name.to_owned()), ..Default::default() }
 }

@@ -35,25 +35,12 @@ pub struct Collected {
 
 impl Collected {
     pub fn new(accepted: v1::Accepted) -> Collected {
-        Collected {
-            accepted,
-            events: Vec::new(),
-            logs: BTreeMap::new(),
-            draining: false,
-            available: None,
-            end: None,
-        }
+        Collected { accepted, events: Vec::new(), logs: BTreeMap::new(), draining: false, available: None, end: None }
     }
 
     /// The same chain, with one more stream opened.
     pub fn resumed(&self, accepted: v1::Accepted) -> Collected {
-        Collected {
-            accepted,
-            draining: false,
-            available: None,
-            end: None,
-            ..self.clone()
-        }
+        Collected { accepted, draining: false, available: None, end: None, ..self.clone() }
     }
 
     pub fn push(&mut self, event: v1::Event) {
@@ -212,7 +199,11 @@ impl fmt::Display for Collected {
             match &event.body {
                 Some(Body::LogChunk(chunk)) => {
                     let (line, bytes) = (chunk.first_line, chunk.data.len());
-                    writeln!(f, "  {} chunk of {} from line {line:?}, {bytes} bytes", event.stream_sequence, chunk.container)?;
+                    writeln!(
+                        f,
+                        "  {} chunk of {} from line {line:?}, {bytes} bytes",
+                        event.stream_sequence, chunk.container
+                    )?;
                 }
                 other => writeln!(f, "  {} {other:?}", event.stream_sequence)?,
             }

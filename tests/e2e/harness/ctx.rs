@@ -53,30 +53,16 @@ impl Ctx {
         let namespace = format!("e2e-{}-{}", std::process::id(), unique());
         let cluster = Cluster::connect(backend, &namespace).await;
         cluster.create_namespace().await;
-        Ctx {
-            backend,
-            podlaunch: Server::shared().connect().await,
-            cluster,
-            namespace,
-        }
+        Ctx { backend, podlaunch: Server::shared().connect().await, cluster, namespace }
     }
 
     /// Attempt 1 of a task in this test's namespace.
     pub fn key(&self, task_id: &str) -> v1::TaskKey {
-        v1::TaskKey {
-            namespace: self.namespace.clone(),
-            task_id: task_id.to_owned(),
-            attempt: 1,
-            ..Default::default()
-        }
+        v1::TaskKey { namespace: self.namespace.clone(), task_id: task_id.to_owned(), attempt: 1, ..Default::default() }
     }
 
     pub fn request(&self, task_id: &str, spec: v1::TaskSpec) -> v1::LaunchTaskRequest {
-        v1::LaunchTaskRequest {
-            key: Some(self.key(task_id)),
-            spec: Some(spec),
-            ..Default::default()
-        }
+        v1::LaunchTaskRequest { key: Some(self.key(task_id)), spec: Some(spec), ..Default::default() }
     }
 
     /// Launches by the shared server; the launch must be accepted.
@@ -97,11 +83,7 @@ impl Ctx {
 
     /// Attaches from the beginning.
     pub async fn attach_anew(&self, key: v1::TaskKey) -> Result<TaskStream, Status> {
-        self.attach(v1::AttachTaskRequest {
-            key: Some(key),
-            ..Default::default()
-        })
-        .await
+        self.attach(v1::AttachTaskRequest { key: Some(key), ..Default::default() }).await
     }
 }
 

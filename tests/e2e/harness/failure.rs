@@ -36,11 +36,7 @@ impl Failure {
             message: status.message().to_owned(),
             reason: info.map(|info| info.reason.clone()).unwrap_or_default(),
             metadata: info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default(),
-            fields: violations
-                .unwrap_or_default()
-                .into_iter()
-                .map(|violation| violation.field)
-                .collect(),
+            fields: violations.unwrap_or_default().into_iter().map(|violation| violation.field).collect(),
             retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
         }
     }

@@ -18,9 +18,8 @@ pub const UBUNTU: &str = "ubuntu:16.04";
 pub const UNPULLABLE: &str = "registry.invalid/x:1";
 
 /// What the tests' scripts use.
-const PROGRAMS: [&str; 14] = [
-    "sh", "sleep", "seq", "cat", "printf", "head", "tail", "tr", "echo", "true", "false", "wc", "env", "kill",
-];
+const PROGRAMS: [&str; 14] =
+    ["sh", "sleep", "seq", "cat", "printf", "head", "tail", "tr", "echo", "true", "false", "wc", "env", "kill"];
 
 /// Answers exactly the blog post's arguments, for hosts without Python.
 const STAND_IN: &str = r#"#!/bin/sh
@@ -78,7 +77,5 @@ pub fn host_python() -> Option<PathBuf> {
 
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|candidate| candidate.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }

@@ -6,11 +6,7 @@
 //!          └─ ctx::run(test) ─ namespace ─ podlaunch (gRPC) ─ stream ─ check (invariants of every stream)
 //!                                        └ cluster   (kube: the oracle)
 //! ```
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "several test programs share this folder, none uses all of it"
-)]
+#![allow(dead_code, unused_imports, reason = "several test programs share this folder, none uses all of it")]
 
 pub mod audit;
 pub mod backend;
@@ -28,5 +24,5 @@ pub mod spec;
 pub mod stream;
 pub mod wait;
 
-pub use ctx::{Ctx, run};
 pub use ::podlaunch::proto::v1;
+pub use ctx::{Ctx, run};

@@ -18,9 +18,7 @@ pub struct Podlaunch {
 
 impl Podlaunch {
     pub fn new(channel: Channel) -> Podlaunch {
-        Podlaunch {
-            grpc: PodlaunchServiceClient::new(channel),
-        }
+        Podlaunch { grpc: PodlaunchServiceClient::new(channel) }
     }
 
     /// Launches, and reads the first message.
@@ -64,11 +62,7 @@ impl Podlaunch {
     }
 
     pub async fn cancel(&self, key: v1::TaskKey, reason: &str) -> Result<v1::CancelTaskResponse, Status> {
-        let request = v1::CancelTaskRequest {
-            key: Some(key),
-            reason: reason.to_owned(),
-            ..Default::default()
-        };
+        let request = v1::CancelTaskRequest { key: Some(key), reason: reason.to_owned(), ..Default::default() };
         Ok(self.grpc.clone().cancel_task(request).await?.into_inner())
     }
 

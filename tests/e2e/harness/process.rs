@@ -75,11 +75,7 @@ impl Process {
     fn spawn(name: &str, command: Command, log: PathBuf) -> Process {
         let child = spawn_tied(command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid is an i32"));
-        Process {
-            child: Mutex::new(child),
-            pid,
-            log,
-        }
+        Process { child: Mutex::new(child), pid, log }
     }
 
     pub fn stdout(&self) -> std::process::ChildStdout {
@@ -159,6 +155,7 @@ pub fn spawn_tied(command: Command) -> io::Result<Child> {
 }
 
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "a death signal can only be set between fork and exec")]
 fn tie(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
     let set = || nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).map_err(io::Error::from);

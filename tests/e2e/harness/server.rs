@@ -69,11 +69,7 @@ impl Server {
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", "podlaunch=debug,info,kube_client=off,kube_runtime=off");
         }
-        Server {
-            process: Process::start("server", command),
-            endpoint,
-            instance: instance.to_owned(),
-        }
+        Server { process: Process::start("server", command), endpoint, instance: instance.to_owned() }
     }
 
     /// A connection of its own to this server, once its health service says SERVING.

@@ -19,10 +19,7 @@ pub fn command(image: &str, command: &[&str]) -> v1::TaskSpec {
             command: command.iter().map(ToString::to_string).collect(),
             ..Default::default()
         }),
-        timeouts: Some(v1::Timeouts {
-            termination_grace: Some(seconds(2)),
-            ..Default::default()
-        }),
+        timeouts: Some(v1::Timeouts { termination_grace: Some(seconds(2)), ..Default::default() }),
         ..Default::default()
     }
 }
@@ -59,10 +56,7 @@ pub trait Build: Sized {
     }
 
     fn env_from(self, name: &str, source: v1::env_var::Source) -> Self {
-        let variable = v1::EnvVar {
-            name: name.to_owned(),
-            source: Some(source),
-        };
+        let variable = v1::EnvVar { name: name.to_owned(), source: Some(source) };
         self.container(|container| container.env.push(variable))
     }
 
@@ -85,10 +79,7 @@ pub trait Build: Sized {
     fn limit_memory(self, quantity: &str) -> Self {
         let limits = BTreeMap::from([("memory".to_owned(), quantity.to_owned())]);
         self.container(|container| {
-            container.resources = Some(v1::ResourceRequirements {
-                limits,
-                ..Default::default()
-            });
+            container.resources = Some(v1::ResourceRequirements { limits, ..Default::default() });
         })
     }
 
@@ -113,10 +104,7 @@ impl Build for v1::TaskSpec {
     }
 
     fn all_logs(mut self) -> Self {
-        self.logs = Some(v1::LogSelection {
-            mode: v1::LogContainers::All.into(),
-            ..Default::default()
-        });
+        self.logs = Some(v1::LogSelection { mode: v1::LogContainers::All.into(), ..Default::default() });
         self
     }
 }

@@ -14,7 +14,7 @@ use super::wait;
 #[derive(Debug)]
 pub enum Message {
     Accepted(Box<v1::Accepted>),
-    Event(v1::Event),
+    Event(Box<v1::Event>),
     Draining(v1::Draining),
     EndOfAvailable(v1::EndOfAvailable),
     Validated(v1::Validated),
@@ -25,7 +25,7 @@ impl From<v1::LaunchTaskResponse> for Message {
         use launch_task_response::Message as M;
         match response.message.expect("a message is set") {
             M::Accepted(accepted) => Message::Accepted(accepted),
-            M::Event(event) => Message::Event(event),
+            M::Event(event) => Message::Event(Box::new(event)),
             M::Draining(draining) => Message::Draining(draining),
             M::Validated(validated) => Message::Validated(validated),
         }
@@ -37,7 +37,7 @@ impl From<v1::AttachTaskResponse> for Message {
         use attach_task_response::Message as M;
         match response.message.expect("a message is set") {
             M::Accepted(accepted) => Message::Accepted(accepted),
-            M::Event(event) => Message::Event(event),
+            M::Event(event) => Message::Event(Box::new(event)),
             M::EndOfAvailable(end) => Message::EndOfAvailable(end),
             M::Draining(draining) => Message::Draining(draining),
         }
@@ -56,11 +56,7 @@ pub struct TaskStream {
 
 impl TaskStream {
     /// Reads the first message, which must be Accepted.
-    pub async fn open(
-        mut messages: Messages,
-        from: StartAt,
-        before: Option<&Collected>,
-    ) -> Result<TaskStream, Status> {
+    pub async fn open(mut messages: Messages, from: StartAt, before: Option<&Collected>) -> Result<TaskStream, Status> {
         let first = wait::guarded("the first message", messages.next()).await;
         let accepted = match first {
             Some(Ok(Message::Accepted(accepted))) => *accepted,
@@ -69,15 +65,8 @@ impl TaskStream {
             None => panic!("the stream ended before its first message"),
         };
         let checker = Checker::new(from, &accepted, before);
-        let seen = before.map_or_else(
-            || Collected::new(accepted.clone()),
-            |before| before.resumed(accepted.clone()),
-        );
-        Ok(TaskStream {
-            messages,
-            checker,
-            seen,
-        })
+        let seen = before.map_or_else(|| Collected::new(accepted.clone()), |before| before.resumed(accepted.clone()));
+        Ok(TaskStream { messages, checker, seen })
     }
 
     /// The next event; none when the stream has ended (`seen.end` says how).
@@ -87,8 +76,8 @@ impl TaskStream {
             match message {
                 Some(Ok(Message::Event(event))) => {
                     self.checker.event(&event);
-                    self.seen.push(event.clone());
-                    return Some(event);
+                    self.seen.push((*event).clone());
+                    return Some(*event);
                 }
                 Some(Ok(Message::Draining(_))) => self.seen.draining = true,
                 Some(Ok(Message::EndOfAvailable(end))) => self.end_of_available(end),
@@ -113,11 +102,7 @@ impl TaskStream {
 
     /// Reads on until `done`; panics if the stream ends before.
     #[track_caller]
-    pub fn until(
-        &mut self,
-        what: &str,
-        done: impl Fn(&Collected) -> bool,
-    ) -> impl Future<Output = &Collected> {
+    pub fn until(&mut self, what: &str, done: impl Fn(&Collected) -> bool) -> impl Future<Output = &Collected> {
         let place = std::panic::Location::caller();
         async move {
             while !done(&self.seen) {
@@ -133,9 +118,7 @@ impl TaskStream {
     #[track_caller]
     pub fn until_line(&mut self, text: &str) -> impl Future<Output = &Collected> {
         let text = text.as_bytes().to_vec();
-        self.until("the line came", move |seen| {
-            memchr::memmem::find(seen.log("main"), &text).is_some()
-        })
+        self.until("the line came", move |seen| memchr::memmem::find(seen.log("main"), &text).is_some())
     }
 
     /// Reads to the end, however it ends.

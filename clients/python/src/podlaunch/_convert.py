@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
+from functools import cache
 from typing import Any, Callable, TypeVar
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
@@ -49,19 +49,25 @@ def registered() -> Mapping[type, type[Message]]:
 
 def from_proto(cls: type[T], message: Message) -> T:
     """The dataclass `cls` of `message`."""
-    return cls(*[read(message) for read in plan(cls)])
+    return cls(*values(cls, message))
 
 
-@lru_cache(maxsize=None)
-def plan(cls: type) -> tuple[Reader, ...]:
+def values(cls: type, message: Message) -> list[Any]:
+    """The values of the fields that `cls` adds to its bases, in order."""
+    return [read(message) for read in _plan(cls)]
+
+
+@cache
+def _plan(cls: Any) -> tuple[Reader, ...]:
     """A reader for each field of `cls`, those of the message it stands for; base classes' are left out."""
-    fields = _messages[cls].DESCRIPTOR.fields_by_name
+    fields: Mapping[str, Any] = _messages[cls].DESCRIPTOR.fields_by_name
     return tuple(_reader(fields, name) for name in own_fields(cls))
 
 
 def own_fields(cls: type) -> list[str]:
     """The names of the fields that `cls` adds to its dataclass bases."""
-    inherited = {field.name for base in cls.__mro__[1:] if dataclasses.is_dataclass(base) for field in dataclasses.fields(base)}
+    bases = [base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)]
+    inherited = {field.name for base in bases for field in dataclasses.fields(base)}
     return [field.name for field in dataclasses.fields(cls) if field.name not in inherited]
 
 
@@ -81,7 +87,7 @@ def _reader(fields: Mapping[str, FieldDescriptor], name: str) -> Reader:
     return lambda message: value(getattr(message, name))
 
 
-def _is_repeated(field: FieldDescriptor) -> bool:
+def _is_repeated(field: Any) -> bool:
     # `label` goes away in newer runtimes, `is_repeated` is not there in older ones.
     repeated = getattr(field, "is_repeated", None)
     return bool(field.label == FieldDescriptor.LABEL_REPEATED if repeated is None else repeated)

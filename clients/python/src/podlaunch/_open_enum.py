@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Optional
+from typing import Any, Optional
 
 
 class OpenEnum(IntEnum):
@@ -30,3 +30,8 @@ class OpenEnum(IntEnum):
 
     def __str__(self) -> str:
         return self._name_
+
+
+def number(member: OpenEnum) -> Any:
+    """What a message takes for `member`: generated stubs name their own enums, of which plain numbers are members."""
+    return int(member)

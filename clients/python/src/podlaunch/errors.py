@@ -6,8 +6,7 @@ grpc.RpcError ─▶ google.rpc.Status in its trailing metadata ─▶ Podlaunch
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
 import grpc
@@ -52,7 +51,7 @@ class ErrorDetails:
     """What the server said beside code and message."""
 
     reason: str = ""
-    metadata: Mapping[str, str] = MappingProxyType({})
+    metadata: Mapping[str, str] = field(default_factory=dict)
     retry_delay: Optional[float] = None
     field_violations: tuple[FieldViolation, ...] = ()
     violations: tuple[Violation, ...] = ()
@@ -132,10 +131,16 @@ class GaveUpError(UnavailableError):
     Has code and details of the last failure, which is its `__cause__`.
     """
 
-    def __init__(self, last: PodlaunchError, seconds: float) -> None:
-        super().__init__(last.code, f"gave up after {seconds:.0f} s without progress: {last.message}", details_of(last))
-        self.seconds = seconds
-        self.from_server = last.from_server
+    seconds: float = 0.0
+
+    @classmethod
+    def after(cls, seconds: float, last: PodlaunchError) -> GaveUpError:
+        """Given up `seconds` after the first failure, when `last` came."""
+        message = f"gave up after {seconds:.0f} s without progress: {last.message}"
+        error = cls(last.code, message, details_of(last) if last.from_server else None)
+        error.seconds = seconds
+        error.__cause__ = last
+        return error
 
 
 _REPEATABLE = frozenset(
@@ -160,7 +165,7 @@ _CLASSES: dict[grpc.StatusCode, type[PodlaunchError]] = {
     grpc.StatusCode.PERMISSION_DENIED: AccessDeniedError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: ExhaustedError,
     grpc.StatusCode.UNIMPLEMENTED: UnimplementedError,
-    **{code: UnavailableError for code in _REPEATABLE},
+    **dict.fromkeys(_REPEATABLE, UnavailableError),
 }
 
 Trailers = Iterable[tuple[str, Union[str, bytes]]]
@@ -220,7 +225,7 @@ def _error_info(data: bytes, found: dict[str, Any]) -> None:
     info = error_details_pb2.ErrorInfo.FromString(data)
     if info.domain == DOMAIN:
         found["reason"] = info.reason
-        found["metadata"] = MappingProxyType(dict(info.metadata))
+        found["metadata"] = dict(info.metadata)
 
 
 def _retry_info(data: bytes, found: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import NamedTuple, Optional
 
 from podlaunch import v1
-from podlaunch._convert import datetime_of, from_proto, of, plan
+from podlaunch._convert import datetime_of, from_proto, of, values
 from podlaunch.enums import (
     ContainerRole,
     LogLossCause,
@@ -196,12 +196,8 @@ def event_from_proto(message: v1.Event) -> Optional[Event]:
     cls = _BODIES.get(kind) if kind else None
     if kind is None or cls is None:
         return None
-    body = getattr(message, kind)
-    if cls is Termination and not body.HasField("outcome"):
-        # A termination without an outcome is none: keep to the type, say that nothing is known.
-        return Termination(*_head(message), from_proto(Outcome, v1.Outcome()), None)
-    return cls(*_head(message), *[read(body) for read in plan(cls)])
-
-
-def _head(message: v1.Event) -> list[object]:
-    return [read(message) for read in plan(Event)]
+    head = values(Event, message)
+    if cls is Termination and not message.termination.HasField("outcome"):
+        # Keeps to the type: nothing is known of the end but that it is one.
+        return cls(*head, from_proto(Outcome, v1.Outcome()), None)
+    return cls(*head, *values(cls, getattr(message, kind)))

@@ -60,9 +60,8 @@ impl Log {
         assert!(chunk.first_time.is_some(), "first_time is set");
         self.number(chunk);
 
-        let ends: Vec<u32> = memchr::memchr_iter(b'\n', data)
-            .map(|at| u32::try_from(at + 1).expect("64 KiB at most"))
-            .collect();
+        let ends: Vec<u32> =
+            memchr::memchr_iter(b'\n', data).map(|at| u32::try_from(at + 1).expect("64 KiB at most")).collect();
         assert_eq!(chunk.line_ends, ends, "line_ends are the newlines");
         let rest = data.len() - ends.last().map_or(0, |end| *end as usize);
         assert!(rest > 0 || !chunk.continues, "continues without a begun line");

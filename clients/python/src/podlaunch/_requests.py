@@ -1,0 +1,128 @@
+"""Requests from arguments, the same for both clients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Optional, Union
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from podlaunch import v1
+from podlaunch._open_enum import number
+from podlaunch.enums import DisconnectMode, EventKind, PreviousActivePolicy, StreamStart, StreamUntil
+from podlaunch.model import TaskKey
+from podlaunch.spec import AnySpec, Duration, Logs, duration, log_selection, task_spec
+
+AnyKey = Union[TaskKey, v1.TaskKey, str]
+"""A key, or a task id: the first attempt of it in a launch, the highest known one elsewhere."""
+
+
+def task_key(key: AnyKey) -> v1.TaskKey:
+    """The contract's message for `key`."""
+    if isinstance(key, v1.TaskKey):
+        return key
+    if isinstance(key, str):
+        return v1.TaskKey(task_id=key)
+    return v1.TaskKey(task_id=key.task_id, attempt=key.attempt, namespace=key.namespace, cluster=key.cluster)
+
+
+def launch_key(key: AnyKey) -> v1.TaskKey:
+    """As `task_key`, for a launch, which must say its attempt."""
+    if isinstance(key, str):
+        return v1.TaskKey(task_id=key, attempt=1)
+    message = task_key(key)
+    if message.attempt < 1:
+        raise ValueError("key.attempt: a launch must say it, from 1")
+    return message
+
+
+def launch_request(
+    key: AnyKey,
+    spec: AnySpec,
+    *,
+    if_previous_active: PreviousActivePolicy = PreviousActivePolicy.UNSPECIFIED,
+    cancel_after_disconnect: Optional[Duration] = None,
+    wait_for_quota: Optional[Duration] = None,
+    required_features: Sequence[str] = (),
+) -> v1.LaunchTaskRequest:
+    """The request to launch `spec` as `key`."""
+    request = v1.LaunchTaskRequest(
+        key=launch_key(key),
+        spec=task_spec(spec),
+        if_previous_active=number(if_previous_active),
+        wait_for_quota=duration(wait_for_quota),
+        required_features=required_features,
+    )
+    if cancel_after_disconnect is not None:
+        request.disconnect_policy.mode = number(DisconnectMode.CANCEL_AFTER)
+        request.disconnect_policy.MergeFrom(v1.DisconnectPolicy(cancel_after=duration(cancel_after_disconnect)))
+    return request
+
+
+def attach_request(
+    key: AnyKey,
+    *,
+    cursor: bytes = b"",
+    start: StreamStart = StreamStart.UNSPECIFIED,
+    tail_lines: Optional[int] = None,
+    since: Optional[datetime] = None,
+    until: StreamUntil = StreamUntil.UNSPECIFIED,
+    kinds: Sequence[EventKind] = (),
+    containers: Sequence[str] = (),
+    logs: Optional[Logs] = None,
+) -> v1.AttachTaskRequest:
+    """The request to attach to `key`."""
+    starts = [
+        name
+        for name, given in (
+            ("cursor", cursor),
+            ("start", start),
+            ("tail_lines", tail_lines is not None),
+            ("since", since),
+        )
+        if given
+    ]
+    if len(starts) > 1:
+        raise ValueError(f"{', '.join(starts)}: give only one of them")
+    request = v1.AttachTaskRequest(key=task_key(key), until=number(until))
+    if cursor:
+        request.cursor = cursor
+    elif start:
+        request.start = number(start)
+    elif tail_lines is not None:
+        request.tail_lines = tail_lines
+    elif since is not None:
+        request.since_time.CopyFrom(timestamp(since))
+    request.filter.kinds.extend(number(kind) for kind in kinds)
+    request.filter.containers.extend(containers)
+    if logs is not None:
+        request.filter.logs.CopyFrom(log_selection(logs))
+    if not request.filter.ByteSize():
+        request.ClearField("filter")
+    return request
+
+
+def cancel_request(
+    key: AnyKey,
+    *,
+    grace: Optional[Duration] = None,
+    reason: str = "",
+    allow_missing: bool = False,
+) -> v1.CancelTaskRequest:
+    """The request to stop `key`."""
+    return v1.CancelTaskRequest(
+        key=task_key(key),
+        grace=duration(grace),
+        reason=reason,
+        allow_missing=allow_missing,
+    )
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """The contract's message for an aware datetime."""
+    if time.tzinfo is None:
+        raise ValueError("since: give a datetime with a time zone")
+    stamp = Timestamp()
+    stamp.FromDatetime(time.astimezone(timezone.utc).replace(tzinfo=None))
+    return stamp
