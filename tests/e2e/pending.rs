@@ -8,13 +8,16 @@ use crate::harness::v1::env_var::Source;
 use crate::harness::v1::{self, Reason, RetryAdvice, TaskState, TimeoutKind};
 use crate::harness::{images, run};
 
+/// Long enough for a busy node to find out that a container cannot start.
+const STARTUP: prost_types::Duration = prost_types::Duration { seconds: 12, nanos: 0 };
+
 /// The next version of a pod that cannot pull its image comes some 10 s later: in this time means in the same one.
 const BEFORE_THE_NEXT_VERSION: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_pull_failure_is_shown_at_once_and_ends_by_the_startup_timeout() {
     run(async |t| {
-        let spec = command(images::UNPULLABLE, &["true"]).timeouts(|timeouts| timeouts.startup = Some(seconds(7)));
+        let spec = command(images::UNPULLABLE, &["true"]).timeouts(|timeouts| timeouts.startup = Some(STARTUP));
         let mut stream = t.start("unpullable", spec).await;
         let pod = stream.seen.pod().name.clone();
 
@@ -37,7 +40,9 @@ fn a_pull_failure_is_shown_at_once_and_ends_by_the_startup_timeout() {
         let change = task.state_changes().find(|change| change.reason() == Reason::ImagePullFailed);
         let change = change.expect("it was shown");
         assert_eq!(change.state(), TaskState::Starting);
-        assert!(matches!(change.kubernetes_reason.as_str(), "ErrImagePull" | "ImagePullBackOff"), "{change:?}");
+        // `Failed` is the word of the Event, which may come before the pod's status says so.
+        let words = ["ErrImagePull", "ImagePullBackOff", "Failed"];
+        assert!(words.contains(&change.kubernetes_reason.as_str()), "{change:?}");
         assert!(change.kubernetes_message.contains("registry.invalid"), "{change:?}");
 
         let outcome = task.assert_ended(TaskState::Failed, Reason::ImagePullFailed);
@@ -56,12 +61,12 @@ fn a_missing_secret_key_ends_by_the_startup_timeout() {
         let key = v1::KeyRef { name: "store".to_owned(), key: "missing".to_owned(), optional: false };
         let spec = sh("true")
             .env_from("TOKEN", Source::SecretKey(key))
-            .timeouts(|timeouts| timeouts.startup = Some(seconds(4)));
+            .timeouts(|timeouts| timeouts.startup = Some(STARTUP));
         let task = t.start("keyless", spec).await.collect().await;
         let reason = Reason::CreateContainerConfigError;
         let change = task.state_changes().find(|change| change.reason() == reason);
         let change = change.unwrap_or_else(|| panic!("it was not shown:\n{task}"));
-        assert_eq!(change.kubernetes_reason, "CreateContainerConfigError");
+        assert!(matches!(change.kubernetes_reason.as_str(), "CreateContainerConfigError" | "Failed"), "{change:?}");
         assert!(change.kubernetes_message.contains("missing"), "{change:?}");
         let outcome = task.assert_ended(TaskState::Failed, reason);
         assert_eq!(outcome.timeout(), TimeoutKind::Startup);
@@ -119,7 +124,7 @@ fn a_gated_task_waits_and_can_be_cancelled() {
 #[test]
 fn notices_tell_what_kubernetes_says() {
     run(async |t| {
-        let spec = command(images::UNPULLABLE, &["true"]).timeouts(|timeouts| timeouts.startup = Some(seconds(5)));
+        let spec = command(images::UNPULLABLE, &["true"]).timeouts(|timeouts| timeouts.startup = Some(STARTUP));
         let task = t.start("noticed", spec).await.collect().await;
         let failed = task.notices().find(|notice| notice.reason == "Failed");
         let failed = failed.unwrap_or_else(|| panic!("no notice of the failed pull:\n{task}"));

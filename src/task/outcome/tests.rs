@@ -158,6 +158,7 @@ fn decidable_at_the_primarys_own_end_if_nothing_else_can_explain_it() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn precedence() {
     let killed = || ended("Failed", terminated(137, "Error"));
     let done = || ended("Succeeded", terminated(0, "Completed"));

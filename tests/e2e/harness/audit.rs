@@ -69,14 +69,14 @@ impl Entry {
     }
 }
 
-/// What podlaunch asked since `from`, one entry a request.
+/// What podlaunch asked since `from`, one entry a request; dry runs change nothing and are left out.
 pub fn of_podlaunch(log: &Path, from: Timestamp) -> Vec<Entry> {
     let text = std::fs::read_to_string(log).expect("a readable audit log");
     let mut known = HashSet::new();
     // The last line may be half written.
     text.lines()
         .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
-        .filter(|entry| entry.user_agent.starts_with(USER_AGENT))
+        .filter(|entry| entry.user_agent.starts_with(USER_AGENT) && !entry.uri.contains("dryRun="))
         .filter(|entry| {
             let received: Result<Timestamp, _> = entry.request_received_timestamp.parse();
             received.is_ok_and(|received| received >= from)

@@ -129,13 +129,13 @@ impl Drop for Process {
     }
 }
 
-type Reply = mpsc::Sender<io::Result<Child>>;
+type Reply = mpsc::SyncSender<io::Result<Child>>;
 
 /// Starts a child from the one thread that lives until the run ends. A death signal fires when the starting *thread*
 /// ends, so a test's own thread would take the shared processes with it.
 pub fn spawn_tied(command: Command) -> io::Result<Child> {
-    static SPAWNER: LazyLock<Mutex<mpsc::Sender<(Command, Reply)>>> = LazyLock::new(|| {
-        let (requests, inbox) = mpsc::channel::<(Command, Reply)>();
+    static SPAWNER: LazyLock<Mutex<mpsc::SyncSender<(Command, Reply)>>> = LazyLock::new(|| {
+        let (requests, inbox) = mpsc::sync_channel::<(Command, Reply)>(1);
         thread::spawn(move || {
             for (mut command, reply) in inbox {
                 tie(&mut command);
@@ -145,7 +145,7 @@ pub fn spawn_tied(command: Command) -> io::Result<Child> {
         });
         Mutex::new(requests)
     });
-    let (reply, answer) = mpsc::channel();
+    let (reply, answer) = mpsc::sync_channel(1);
     SPAWNER
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

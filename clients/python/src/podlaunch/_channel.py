@@ -74,6 +74,9 @@ class Address:
         """The channel's options; `more` wins."""
         options = dict(_OPTIONS)
         options["grpc.service_config"] = service_config()
+        if self.target.startswith("unix:"):
+            # The library's own, the path in per cent encoding, is no authority by HTTP/2's rules: servers refuse it.
+            options["grpc.default_authority"] = "localhost"
         if self.tls is not None and self.tls.server_name is not None:
             options["grpc.ssl_target_name_override"] = self.tls.server_name
         options.update(more)

@@ -196,8 +196,8 @@ def event_from_proto(message: v1.Event) -> Optional[Event]:
     cls = _BODIES.get(kind) if kind else None
     if kind is None or cls is None:
         return None
-    head = values(Event, message)
-    if cls is Termination and not message.termination.HasField("outcome"):
+    body = values(cls, getattr(message, kind))
+    if cls is Termination and body[0] is None:
         # Keeps to the type: nothing is known of the end but that it is one.
-        return cls(*head, from_proto(Outcome, v1.Outcome()), None)
-    return cls(*head, *values(cls, getattr(message, kind)))
+        body[0] = from_proto(Outcome, v1.Outcome())
+    return cls(*values(Event, message), *body)
