@@ -158,11 +158,11 @@ scenario() { # suffix namespace
 
   code=0
   timeout 25 kubectl -n "$home" exec "deployment/$name" -- /usr/bin/podlaunch run \
-    --endpoint unix:/run/podlaunch/podlaunch.sock --retry-for 8s --namespace "$ns" --task-id "run-$n" \
+    --endpoint unix:/run/podlaunch/podlaunch.sock --retry-for 8s --namespace "$ns" --task-id "run-$n" -o json \
     --image "$task_image" -- sh -c 'echo line $((6 * 7)); sleep 1; exit 3' >"$work/out" 2>"$work/err" || code=$?
   [ $code = 3 ] || { step "run: exit status $code in place of 3: $(tail -n 1 "$work/err")"; return 1; }
-  [ "$(cat "$work/out")" = "line 42" ] || { step "run: the task's line did not come"; return 1; }
-  grep -q 'Pulled' "$work/err" || { step "run: Kubernetes' Pulled event was not shown"; return 1; }
+  grep -qF '"text":"line 42\n"' "$work/out" || { step "run: the task's line did not come"; return 1; }
+  grep -qF '"reason":"Pulled"' "$work/out" || { step "run: Kubernetes' Pulled event was not shown"; return 1; }
 
   code=0
   server get --namespace "$ns" "never-launched-$n" >"$work/out" 2>&1 || code=$?
@@ -215,7 +215,7 @@ fi
 may() { kubectl auth can-i "$@" --as "$account" >/dev/null 2>&1; }
 may create pods -n "$tasks" || fail "the account may not create pods where it serves"
 for more in "create pods -n $home" "create pods -n default" "get secrets -n $tasks" "get secrets -n $home" \
-  "create pods/exec -n $tasks" "update pods -n $tasks" "update pods/status -n $tasks" "list nodes" "list namespaces"; do
+  "create pods --subresource=exec -n $tasks" "update pods -n $tasks" "patch pods --subresource=status -n $tasks" "list nodes" "list namespaces"; do
   # shellcheck disable=SC2086
   if may $more; then fail "the account may $more"; fi
 done

@@ -184,7 +184,6 @@ fn times(seen: &Observation) -> v1::TaskTimes {
         scheduled_time: scheduled.and_then(|condition| condition.since).map(timestamp),
         started_time: started.map(timestamp),
         finished_time: finished.map(timestamp),
-        decided_time: None,
     }
 }
 

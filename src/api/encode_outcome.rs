@@ -43,7 +43,6 @@ pub(super) fn times(times: &Times) -> v1::TaskTimes {
         scheduled_time: times.scheduled.map(timestamp),
         started_time: times.started.map(timestamp),
         finished_time: times.finished.map(timestamp),
-        decided_time: None,
     }
 }
 

@@ -78,7 +78,7 @@ fn a_task_that_waits() {
     assert_eq!((pod.name.as_str(), pod.uid.as_str(), pod.node_name.as_str()), ("t-x", "u-1", "node-1"));
     let times = task.times.unwrap();
     assert_eq!(times.created_time.unwrap().seconds + 1, times.scheduled_time.unwrap().seconds);
-    assert_eq!((times.started_time, times.finished_time, times.decided_time), (None, None, None));
+    assert_eq!((times.started_time, times.finished_time), (None, None));
     assert_eq!(task.containers.len(), 1);
     assert!(matches!(&task.containers[0].state, Some(v1::container_status::State::Waiting(w)) if w.message == "no"));
     assert_eq!(task.outcome, None);

@@ -50,6 +50,9 @@ impl Follower {
         {
             return Ok(self.verdict(end).await);
         }
+        if self.now_pending {
+            self.find_now().await;
+        }
         let end = self.read_to_the_end().await?;
         Ok(self.verdict(end).await)
     }

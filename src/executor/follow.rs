@@ -81,7 +81,8 @@ pub(super) struct Follower {
     pub progress: Instant,
     /// For a log wanted from now on, until its first line is sent: lines stamped before are not.
     start_after: Option<Timestamp>,
-    now_pending: bool,
+    /// Where now is has still to be found.
+    pub now_pending: bool,
     /// The last line was not found by `sinceTime`: read the whole file.
     pub whole: Whole,
 }
@@ -332,7 +333,7 @@ impl Follower {
     }
 
     /// For a log wanted from now on: the last record there is now is the last one left out.
-    async fn find_now(&mut self) {
+    pub async fn find_now(&mut self) {
         match self.executor.cluster().read_log(&self.request(ReadMode::LastRecord)).await {
             Ok(body) => {
                 self.now_pending = false;

@@ -192,8 +192,8 @@ impl Pump {
             self.runs.insert(run, Followed::Partly);
             return Ok(());
         }
-        let ended_before = begin == Begin::Now && matches!(change.phase, ContainerPhase::Terminated(_));
-        if ended_before {
+        // What a container wrote before it ended is not from now on.
+        if begin == Begin::Now && run_state(&view, &run.0, run.1) != RunState::Running {
             self.runs.insert(run, Followed::Partly);
             return Ok(());
         }

@@ -83,7 +83,7 @@ fn termination(lines: u64, bytes: u64) -> Body {
         certainty: v1::Certainty::Observed.into(),
         times: Some(v1::TaskTimes {
             created_time: Some(prost_types::Timestamp::default()),
-            decided_time: Some(prost_types::Timestamp::default()),
+            finished_time: Some(prost_types::Timestamp::default()),
             ..Default::default()
         }),
         ..Default::default()

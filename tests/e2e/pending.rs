@@ -95,7 +95,8 @@ fn an_unschedulable_task_ends_by_the_schedule_timeout() {
         let change = task.state_changes().find(|change| change.reason() == Reason::Unschedulable);
         let change = change.unwrap_or_else(|| panic!("it was not shown:\n{task}"));
         assert_eq!(change.state(), TaskState::Pending);
-        assert_eq!(change.kubernetes_reason, "Unschedulable");
+        // The condition's word or the Event's, whichever came first.
+        assert!(matches!(change.kubernetes_reason.as_str(), "Unschedulable" | "FailedScheduling"), "{change:?}");
         let outcome = task.assert_ended(TaskState::Failed, Reason::Unschedulable);
         assert_eq!(outcome.timeout(), TimeoutKind::Schedule);
         assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);

@@ -57,8 +57,8 @@ def instance_of(context: Mapping[str, Any]) -> Instance:
 def launch_task_id(instance: Instance, prefix: str = "") -> str:
     """The task id in podlaunch.
 
-    Each part keeps its letters, digits and `._:-`; others become `_`. Where anything was changed, or the whole is too
-    long, a hash of the original ends it, so that two task instances never share one.
+    Each part keeps its letters, digits and `._:-`; others become `_`. Where anything was changed, or the whole is
+    too long, a hash of the original ends it, so that two task instances never share one.
     """
     parts = [prefix] if prefix else []
     parts += [instance.dag_id, instance.run_id, instance.task_id]

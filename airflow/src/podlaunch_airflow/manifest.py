@@ -246,5 +246,3 @@ def _add_secret(pod: Plain, secret: Any) -> None:
 
 def _short_hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
-
-

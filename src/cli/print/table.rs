@@ -78,7 +78,6 @@ fn times(task: &v1::Task, fields: &mut Fields) {
         add("Scheduled", times.scheduled_time.as_ref());
         add("Started", times.started_time.as_ref());
         add("Finished", times.finished_time.as_ref());
-        add("Decided", times.decided_time.as_ref());
     }
     add("Kept until", task.pod_expiry_time.as_ref());
     add("Key taken until", task.idempotent_until.as_ref());

@@ -3,7 +3,8 @@
 Connection ─ host (port), extra ─▶ Endpoint ─▶ podlaunch.Client
 
 host:  `unix:///path`, `unix:path`, or a name with `port` (default 50051)
-extra: namespace, cluster, task_id_prefix; tls_ca, tls_cert, tls_key, tls_server_name, tls (true: the system's roots);
+extra: namespace, cluster, task_id_prefix
+       tls_ca, tls_cert, tls_key, tls_server_name, tls (true: the system's roots)
        token_file
 """
 

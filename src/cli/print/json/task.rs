@@ -100,8 +100,6 @@ pub(super) struct TimesJson {
     started_time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished_time: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decided_time: Option<String>,
 }
 
 impl TimesJson {
@@ -111,7 +109,6 @@ impl TimesJson {
             scheduled_time: time(times.scheduled_time.as_ref()),
             started_time: time(times.started_time.as_ref()),
             finished_time: time(times.finished_time.as_ref()),
-            decided_time: time(times.decided_time.as_ref()),
         }
     }
 }

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# What can be said of image and chart without a cluster.
+#
+#     deploy/tests/static.sh             PODLAUNCH_BINARY: what is packed [target/debug/podlaunch]
+#     UPDATE=1 deploy/tests/static.sh    write the golden files anew
+#
+# Skips the chart's part only where neither helm nor Go is there, and says so.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+binary=${PODLAUNCH_BINARY:-$deploy/../target/debug/podlaunch}
+
+# --- the image ----------------------------------------------------------------------------
+
+# The destinations of the Dockerfile's last stage, its arguments put in.
+copied() {
+  awk '
+    /^ARG / && split($2, pair, "=") == 2 { value[pair[1]] = pair[2] }
+    /^FROM / { last = $2; delete paths; count = 0 }
+    last == "scratch" && /^COPY / {
+      for (name in value) gsub("\\$\\{" name "\\}", value[name])
+      if ($2 !~ /^--from=/ || NF != 4 || $3 != "/rootfs" $4) { print "not understood: " $0; exit }
+      paths[++count] = $4
+    }
+    END {
+      if (last != "scratch") print "the last stage is FROM " last
+      for (i = 1; i <= count; i++) print paths[i]
+    }' "$deploy/Dockerfile" | sort
+}
+
+copied >"$work/dockerfile"
+"$deploy/rootfs.sh" --list "$binary" >"$work/needed"
+diff -u --label "last stage of deploy/Dockerfile" --label "deploy/rootfs.sh" "$work/dockerfile" "$work/needed" >&2 ||
+  fail "the image would not have exactly what the binary needs"
+"$deploy/rootfs.sh" "$binary" "$work/rootfs"
+(cd "$work/rootfs" && find . -type f | sed 's/^\.//' | sort) >"$work/packed"
+diff -u "$work/needed" "$work/packed" >&2 || fail "rootfs.sh does not pack what it lists"
+[ -z "$(find "$work/rootfs" -type l)" ] || fail "rootfs.sh packs links"
+user=$(sed -n 's/^USER \([0-9]*\):[0-9]*$/\1/p' "$deploy/Dockerfile")
+[ "${user:-0}" != 0 ] || fail "the Dockerfile's USER is not a number other than 0"
+# It runs with nothing else there. Only root may change its root.
+if [ "$(id -u)" = 0 ]; then
+  chroot --userspec=65532:65532 "$work/rootfs" /usr/bin/podlaunch --version >/dev/null || fail "the packed binary does not run"
+fi
+say "image: $(wc -l <"$work/packed") files, the binary and all it names"
+
+# --- the chart ----------------------------------------------------------------------------
+
+helm=$(go_program "${HELM:-}" helm "$HELM_MODULE")
+if [ -z "$helm" ]; then
+  say "skipped: the chart is not tested, neither helm nor Go is here"
+  exit 0
+fi
+render() { "$helm" template pl "$chart" --namespace team --kube-version "$KUBE_VERSION" "$@"; }
+
+"$helm" lint --strict --quiet "$chart" >&2
+for values in "$deploy"/tests/values/*.yaml; do
+  case=$(basename "$values" .yaml)
+  "$helm" lint --strict --quiet --values "$values" "$chart" >&2
+  golden=$deploy/tests/golden/$case.yaml
+  render --values "$values" >"$work/$case.yaml"
+  if [ -n "${UPDATE:-}" ]; then cp "$work/$case.yaml" "$golden"; fi
+  diff -u "$golden" "$work/$case.yaml" >&2 || fail "$case: not the golden file; look, then UPDATE=1 $0"
+done
+
+# Values that would be wrong are refused, with words that say what to do.
+refused() { # words values...
+  local words=$1
+  shift
+  if render "$@" >"$work/out" 2>&1; then fail "accepted: $*"; fi
+  grep -q -- "$words" "$work/out" || { cat "$work/out" >&2; fail "$*: does not say '$words'"; }
+}
+refused 'no caller would be known' --set tls.clientAuth=false
+refused 'contradicts' --set auth.allowUnauthenticated=true
+refused 'set serviceAccount.name' --set serviceAccount.create=false
+refused 'deployment.enabled to false' --set serviceAccount.namespace=airflow
+refused 'runAsUser' --set podSecurityContext.runAsUser=root
+refused 'runAsUser' --set podSecurityContext.runAsUser=0
+refused 'additional properties' --set server.instence=typo
+refused 'server/drain' --set server.drain=20
+refused 'server/containerLogMaxSize' --set server.containerLogMaxSize=10MB
+refused 'scope/namespaces' --set 'scope.namespaces={Not A Name}'
+refused 'image/digest' --set image.digest=sha256:abc
+
+# The certificates made here: right for the addresses, of one CA, and not the same for server and client.
+render --set service.clusterIP=10.96.7.7 --set 'tls.generate.extraIPs={192.0.2.1,2001:db8::1}' \
+  --set 'tls.generate.extraDNSNames={podlaunch.example.org}' --set 'tls.generate.clients={airflow,other}' \
+  --show-only templates/tls.yaml >"$work/tls.yaml"
+part() { # secret key
+  awk -v secret="$1" -v key="$2:" '$1 == "name:" { current = $2 } $1 == key && current == secret { print $2 }' \
+    "$work/tls.yaml" | base64 -d
+}
+part pl-podlaunch-ca tls.crt >"$work/ca.crt"
+for secret in pl-podlaunch-tls pl-podlaunch-client-airflow pl-podlaunch-client-other; do
+  part $secret tls.crt >"$work/$secret.crt"
+  openssl verify -CAfile "$work/ca.crt" "$work/$secret.crt" >/dev/null || fail "$secret is not the CA's"
+  part $secret ca.crt | cmp - "$work/ca.crt" || fail "$secret has another ca.crt"
+  [ "$(part $secret tls.key | openssl pkey -pubout)" = "$(openssl x509 -in "$work/$secret.crt" -noout -pubkey)" ] ||
+    fail "$secret: certificate and key do not belong together"
+done
+for name in -checkip:10.96.7.7 -checkip:192.0.2.1 -checkip:2001:db8::1 -checkip:127.0.0.1 -checkhost:localhost \
+  -checkhost:pl-podlaunch -checkhost:pl-podlaunch.team -checkhost:pl-podlaunch.team.svc \
+  -checkhost:pl-podlaunch.team.svc.cluster.local -checkhost:podlaunch.example.org; do
+  openssl x509 -in "$work/pl-podlaunch-tls.crt" -noout "${name%%:*}" "${name#*:}" | grep -q 'does match' ||
+    fail "the server's certificate does not fit ${name#*:}"
+done
+openssl x509 -in "$work/pl-podlaunch-client-airflow.crt" -noout -subject | grep -q 'CN = airflow' ||
+  fail "a client's certificate does not carry its name"
+if part pl-podlaunch-tls ca.key | grep -q .; then fail "the CA's key is where the server is"; fi
+# A secret of the user's means that none is made.
+render --set tls.existingSecret=mine >"$work/out"
+if grep -q 'kind: Secret' "$work/out"; then fail "certificates are made beside tls.existingSecret"; fi
+say "chart: linted, $(ls "$deploy/tests/values" | wc -l) golden files, refusals and certificates as they should be"
