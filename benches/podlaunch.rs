@@ -1,7 +1,7 @@
 //! podlaunch beside a raw client of the Kubernetes API, in the same run, interleaved, on the same cluster.
 //!
 //! ```text
-//! cargo bench --bench podlaunch [-- ROW…]          ROW: termination, launches, lines (default: all)
+//! cargo bench --bench podlaunch [-- ROW…]          ROW: termination, launches, lines (default: these), followed
 //!
 //! cluster (given, or `podlaunch local`) ◀── podlaunch serve ◀── gRPC over a Unix socket ◀─┐
 //!          ▲                                                                               ├─ this process
@@ -58,6 +58,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use bench::Bench;
 use report::{Report, Row};
 use settings::{RowName, Settings};
+use termination::Kind;
 
 fn main() -> ExitCode {
     let settings = match Settings::from_process() {
@@ -105,7 +106,8 @@ async fn measure(bench: &Bench, settings: &Settings) -> anyhow::Result<Vec<Row>>
     for name in &settings.rows {
         eprintln!("bench: {} …", name.as_str());
         let row = match name {
-            RowName::Termination => termination::run(bench, settings).await,
+            RowName::Termination => termination::run(bench, settings, Kind::Burst).await,
+            RowName::Followed => termination::run(bench, settings, Kind::Followed).await,
             RowName::Launches => launches::run(bench, settings).await,
             RowName::Lines => lines::run(bench, settings).await,
         };

@@ -1,4 +1,4 @@
-"""The DAG of the blog post that introduced Airflow's Kubernetes operator (2018), with today's Airflow and podlaunch.
+"""The DAG of the 2018 blog post that introduced Airflow's Kubernetes operator, with today's Airflow and podlaunch.
 
 What has changed beside the operator: `airflow.contrib` and `DummyOperator` are gone, `schedule_interval` is called
 `schedule`, the start date is a fixed one, and the failing image is written `ubuntu:16.04`.

@@ -99,7 +99,7 @@ async fn remove(raw: &Raw) {
 }
 
 async fn admits(raw: &Raw) -> anyhow::Result<()> {
-    let pod = Workload::short().pod("admitted");
+    let pod = Workload::burst().pod("admitted");
     let wait = async {
         loop {
             let status = raw.admits(&pod).await?;

@@ -68,13 +68,13 @@ impl Task {
     }
 }
 
-/// Fails unless the task succeeded and all its lines were delivered.
-pub fn check_success(termination: &v1::Termination, lines: u64) -> anyhow::Result<()> {
+/// Fails unless the task succeeded and all its lines were delivered; answers when the log was first read.
+pub fn check_success(termination: &v1::Termination, lines: u64) -> anyhow::Result<v1::FirstRead> {
     let outcome = termination.outcome.as_ref().context("a Termination without outcome")?;
     anyhow::ensure!(outcome.state() == v1::TaskState::Succeeded, "the task did not succeed: {outcome:?}");
     let delivery = termination.delivery.as_ref().context("a Termination without delivery")?;
     let complete =
-        delivery.containers.iter().any(|one| one.verdict() == v1::DeliveryVerdict::Complete && one.lines == lines);
-    anyhow::ensure!(complete, "the log is not complete with {lines} lines: {delivery:?}");
-    Ok(())
+        delivery.containers.iter().find(|one| one.verdict() == v1::DeliveryVerdict::Complete && one.lines == lines);
+    let one = complete.with_context(|| format!("the log is not complete with {lines} lines: {delivery:?}"))?;
+    Ok(one.first_read())
 }

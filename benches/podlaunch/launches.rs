@@ -79,11 +79,9 @@ fn row(settings: &Settings, ours: &[Block], raws: &[Block]) -> anyhow::Result<Ro
         figures.extend(blocks.iter().map(|block| block.rate));
         anyhow::Ok(Line { name: name.to_owned(), figures })
     };
-    let lines = vec![
-        line("podlaunch", ours, our)?,
-        line("raw", raws, raw)?,
-        Line { name: "ratio".to_owned(), figures: vec![our / raw] },
-    ];
+    let lines = vec![line("podlaunch", ours, our)?, line("raw", raws, raw)?];
+    let ratios = lines[0].figures.iter().zip(&lines[1].figures).map(|(our, raw)| our / raw);
+    let ratios = Line { name: "ratio".to_owned(), figures: ratios.collect() };
     let mut columns = vec!["per s".to_owned(), "p50 ms".to_owned(), "p99 ms".to_owned()];
     columns.extend((1..=ours.len()).map(|index| format!("block {index}")));
     Ok(Row {
@@ -93,7 +91,7 @@ fn row(settings: &Settings, ours: &[Block], raws: &[Block]) -> anyhow::Result<Ro
             settings.blocks, settings.launches
         ),
         columns,
-        lines,
+        lines: lines.into_iter().chain([ratios]).collect(),
         goal: Goal {
             statement: format!("{:.3} of the raw rate, at least {WANTED}", our / raw),
             met: our / raw >= WANTED,

@@ -21,6 +21,9 @@ use crate::workload::CONTAINER;
 
 const ANNOTATION: &str = "/metadata/annotations/bench.podlaunch.dev~1outcome";
 
+/// A body as it arrives.
+pub type Chunks = BoxStream<'static, anyhow::Result<Bytes>>;
+
 /// What became of a patch under a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patched {
@@ -84,6 +87,12 @@ impl Raw {
         self.expect(Method::GET, &path, &Value::Null).await
     }
 
+    /// The container's log.
+    pub async fn whole_log(&self, name: &str) -> anyhow::Result<Bytes> {
+        let path = format!("{}/{name}/log?container={CONTAINER}&timestamps=true", self.pods());
+        self.expect(Method::GET, &path, &Value::Null).await
+    }
+
     /// Stores an annotation if the pod still is at `version`.
     pub async fn annotate(&self, name: &str, version: &str, value: &str) -> anyhow::Result<Patched> {
         let path = format!("{}/{name}", self.pods());
@@ -106,14 +115,18 @@ impl Raw {
     }
 
     /// Follows the container's log from its first line on.
-    pub async fn follow(&self, name: &str) -> anyhow::Result<BoxStream<'static, anyhow::Result<Bytes>>> {
+    pub async fn follow(&self, name: &str) -> anyhow::Result<Chunks> {
         self.open(&format!("{}/{name}/log?container={CONTAINER}&timestamps=true&follow=true", self.pods())).await
     }
 
-    /// Watches the pods that a label selector names (all: an empty one) from now on.
-    pub async fn watch(&self, labels: &str) -> anyhow::Result<BoxStream<'static, anyhow::Result<Bytes>>> {
+    /// The resourceVersion from which a watch goes on after now.
+    pub async fn list_version(&self) -> anyhow::Result<String> {
         let list = self.expect(Method::GET, &format!("{}?limit=1", self.pods()), &Value::Null).await?;
-        let version = version_of(&list)?;
+        version_of(&list)
+    }
+
+    /// Watches the pods that a label selector names (all: an empty one) from a version on.
+    pub async fn watch(&self, labels: &str, version: &str) -> anyhow::Result<Chunks> {
         let query = format!("watch=true&timeoutSeconds=3600&resourceVersion={version}&labelSelector={labels}");
         self.open(&format!("{}?{query}", self.pods())).await
     }
@@ -122,7 +135,7 @@ impl Raw {
         format!("/api/v1/namespaces/{}/pods", self.namespace)
     }
 
-    async fn open(&self, path: &str) -> anyhow::Result<BoxStream<'static, anyhow::Result<Bytes>>> {
+    async fn open(&self, path: &str) -> anyhow::Result<Chunks> {
         let answer = self.send(Method::GET, path, &Value::Null).await?;
         let status = answer.status();
         if status != StatusCode::OK {

@@ -10,8 +10,10 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowName {
-    /// Container ended → Termination.
+    /// Container ended → Termination, the whole log read after the end.
     Termination,
+    /// The same of a task whose log was being followed.
+    Followed,
     /// Launches a second.
     Launches,
     /// Line written → at the client.
@@ -19,12 +21,15 @@ pub enum RowName {
 }
 
 impl RowName {
-    const ALL: [RowName; 3] = [RowName::Termination, RowName::Launches, RowName::Lines];
+    const ALL: [RowName; 4] = [RowName::Termination, RowName::Followed, RowName::Launches, RowName::Lines];
+    /// Without the one that takes longest.
+    const DEFAULT: [RowName; 3] = [RowName::Termination, RowName::Launches, RowName::Lines];
 
     /// As on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             RowName::Termination => "termination",
+            RowName::Followed => "followed",
             RowName::Launches => "launches",
             RowName::Lines => "lines",
         }
@@ -38,7 +43,7 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
     /// `serve --container-log-max-size`.
     pub log_max_size: String,
-    /// Tasks, and as many raw pods, of row `termination`.
+    /// Tasks, and as many raw pods, of rows `termination` and `followed`.
     pub tasks: usize,
     /// Pods of each block of row `launches`.
     pub launches: usize,
@@ -61,13 +66,15 @@ impl Settings {
                 continue;
             }
             let row = RowName::ALL.into_iter().find(|row| row.as_str() == argument);
-            rows.push(row.with_context(|| format!("{argument:?} is no row: write termination, launches or lines"))?);
+            rows.push(
+                row.with_context(|| format!("{argument:?} is no row: write termination, followed, launches or lines"))?,
+            );
         }
         if !asked {
             return Ok(None);
         }
         if rows.is_empty() {
-            rows.extend(RowName::ALL);
+            rows.extend(RowName::DEFAULT);
         }
         let kubeconfig = std::env::var_os("PODLAUNCH_BENCH_KUBECONFIG").filter(|path| !path.is_empty());
         Ok(Some(Settings {

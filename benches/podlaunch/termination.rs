@@ -1,4 +1,5 @@
-//! Row `termination`: from the raw watch event that shows the container's end to the Termination at the client.
+//! Rows `termination` and `followed`: from the raw watch event that shows the container's end to the Termination at the
+//! client.
 //!
 //! ```text
 //! podlaunch: task ends ─▶ raw watch event (0) … Termination arrives, all 200 lines delivered
@@ -7,6 +8,9 @@
 //! ```
 //!
 //! One at a time, in turn, each pair in the other order than the one before.
+//!
+//! `termination`: the task has ended before a node says that it runs, so all of its log is read after its end; the raw
+//! client reads the last line only. `followed`: the log is being followed, and its end is left.
 
 use std::time::Instant;
 
@@ -18,7 +22,7 @@ use podlaunch::proto::v1::event::Body;
 use crate::bench::Bench;
 use crate::client::check_success;
 use crate::raw::Patched;
-use crate::report::{Row, latency_goal, latency_lines};
+use crate::report::{Line, Row, latency_goal, latency_lines};
 use crate::settings::{RowName, Settings};
 use crate::stats::{Quantiles, millis};
 use crate::watch::PodWatch;
@@ -31,9 +35,41 @@ const WARM_UP: usize = 2;
 /// Bytes of an outcome as podlaunch stores it, about.
 const OUTCOME_SIZE: usize = 1024;
 
+/// What kind of task ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One that is too short to be followed.
+    Burst,
+    /// One that is followed.
+    Followed,
+}
+
+impl Kind {
+    fn workload(self) -> Workload {
+        match self {
+            Kind::Burst => Workload::burst(),
+            Kind::Followed => Workload::lingering(),
+        }
+    }
+
+    fn row(self) -> RowName {
+        match self {
+            Kind::Burst => RowName::Termination,
+            Kind::Followed => RowName::Followed,
+        }
+    }
+
+    /// Of the tasks and pods.
+    fn name(self) -> &'static str {
+        self.row().as_str()
+    }
+}
+
 /// Milliseconds after the raw watch's event.
 #[derive(Debug, Clone, Serialize)]
 struct Sample {
+    /// When the log was first read, relative to the container's life.
+    first_read: &'static str,
     /// When the client saw the container's end; negative: before the raw watch did.
     container_change: Option<f64>,
     /// When the last line had been sent.
@@ -45,22 +81,24 @@ struct Sample {
 #[derive(Debug, Clone, Serialize)]
 struct RawSample {
     done: f64,
+    /// A read of the whole log by itself, for comparison: what a log that was not followed costs at least.
+    whole_log: f64,
     /// Patches whose test failed, each repeated after a GET.
     repeated: usize,
 }
 
 /// Measures.
-pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
+pub async fn run(bench: &Bench, settings: &Settings, kind: Kind) -> anyhow::Result<Row> {
     let watch = PodWatch::start(&bench.raw, "").await?;
     let mut ours = Vec::new();
     let mut raws = Vec::new();
     for index in 0..WARM_UP + settings.tasks {
         let (our, raw) = if index % 2 == 0 {
-            let our = task(bench, &watch, index).await?;
-            (our, pod(bench, &watch, index).await?)
+            let our = task(bench, &watch, kind, index).await?;
+            (our, pod(bench, &watch, kind, index).await?)
         } else {
-            let raw = pod(bench, &watch, index).await?;
-            (task(bench, &watch, index).await?, raw)
+            let raw = pod(bench, &watch, kind, index).await?;
+            (task(bench, &watch, kind, index).await?, raw)
         };
         if index >= WARM_UP {
             ours.push(our);
@@ -69,10 +107,13 @@ pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
     }
     let podlaunch = Quantiles::of(&ours.iter().map(|sample| sample.termination).collect::<Vec<_>>())?;
     let raw = Quantiles::of(&raws.iter().map(|sample| sample.done).collect::<Vec<_>>())?;
-    let (columns, lines) = latency_lines(&podlaunch, &raw);
+    let n = podlaunch.n;
+    let whole = Quantiles::of(&raws.iter().map(|sample| sample.whole_log).collect::<Vec<_>>())?;
+    let (columns, mut lines) = latency_lines(&podlaunch, &raw);
+    lines.push(Line { name: "(raw read of all lines)".to_owned(), figures: vec![whole.p50, whole.p90, whole.p99] });
     Ok(Row {
-        row: RowName::Termination,
-        title: format!("container's end on a raw watch → Termination at the client, ms (n = {})", podlaunch.n),
+        row: kind.row(),
+        title: format!("{}: container's end on a raw watch → Termination at the client, ms (n = {n})", kind.name()),
         columns,
         lines,
         goal: latency_goal(&podlaunch, &raw, ALLOWED),
@@ -80,8 +121,8 @@ pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
     })
 }
 
-async fn task(bench: &Bench, watch: &PodWatch, index: usize) -> anyhow::Result<Sample> {
-    let request = Workload::short().request(&bench.name, &format!("termination/{index}"));
+async fn task(bench: &Bench, watch: &PodWatch, kind: Kind, index: usize) -> anyhow::Result<Sample> {
+    let request = kind.workload().request(&bench.name, &format!("{}/{index}", kind.name()));
     let mut task = bench.podlaunch(0).launch(request).await?;
     let (mut change, mut end) = (None, None);
     let (at, termination) = loop {
@@ -93,26 +134,29 @@ async fn task(bench: &Bench, watch: &PodWatch, index: usize) -> anyhow::Result<S
             _ => {}
         }
     };
-    check_success(&termination, SHORT_LINES)?;
+    let first_read = check_success(&termination, SHORT_LINES)?.as_str_name();
     let ended = watch.ended(&task.pod).await?.at;
     Ok(Sample {
+        first_read,
         container_change: change.map(|at| signed(ended, at)),
         log_end: end.map(|at| signed(ended, at)),
         termination: signed(ended, at),
     })
 }
 
-async fn pod(bench: &Bench, watch: &PodWatch, index: usize) -> anyhow::Result<RawSample> {
-    let name = format!("termination-{index}");
+async fn pod(bench: &Bench, watch: &PodWatch, kind: Kind, index: usize) -> anyhow::Result<RawSample> {
+    let name = format!("{}-{index}", kind.name());
     let value = "o".repeat(OUTCOME_SIZE);
-    bench.raw.create(&Workload::short().pod(&name)).await?;
+    bench.raw.create(&kind.workload().pod(&name)).await?;
     let ended = watch.ended(&name).await?;
     let (line, repeated) =
         tokio::try_join!(bench.raw.last_line(&name), annotate(bench, &name, ended.version.clone(), &value))?;
     let done = millis(ended.at.elapsed());
     let expected = format!(" line {SHORT_LINES}\n");
     anyhow::ensure!(line.ends_with(expected.as_bytes()), "the last line of {name} is {line:?}");
-    Ok(RawSample { done, repeated })
+    let start = Instant::now();
+    bench.raw.whole_log(&name).await?;
+    Ok(RawSample { done, whole_log: millis(start.elapsed()), repeated })
 }
 
 async fn annotate(bench: &Bench, name: &str, mut version: String, value: &str) -> anyhow::Result<usize> {

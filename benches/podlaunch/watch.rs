@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::raw::Raw;
+use crate::raw::{Chunks, Raw};
 
 /// Longest wait for anything a pod is to show.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -47,19 +47,24 @@ pub struct PodWatch {
 impl PodWatch {
     /// Watches the pods that a label selector names (all: an empty one) from now on.
     pub async fn start(raw: &Raw, labels: &str) -> anyhow::Result<PodWatch> {
-        let mut body = raw.watch(labels).await?;
         let (sender, table) = watch::channel(Table::new());
+        let mut reader = Reader { version: raw.list_version().await?, sender };
+        let (raw, labels) = (raw.clone(), labels.to_owned());
+        let mut body = raw.watch(&labels, &reader.version).await?;
         let task = tokio::spawn(async move {
-            let mut buffer = BytesMut::new();
-            while let Some(Ok(chunk)) = body.next().await {
-                let at = Instant::now();
-                buffer.extend_from_slice(&chunk);
-                if let Err(error) = take_lines(&mut buffer, at, &sender) {
-                    eprintln!("bench: the raw watch: {error:#}");
-                    return;
+            let ended = loop {
+                if let Err(error) = reader.read(body).await {
+                    break error;
                 }
-            }
+                // The API server ends the watch of a client it finds too slow: the usual resumption.
+                eprintln!("bench: the raw watch was ended by the API server and is resumed");
+                body = match raw.watch(&labels, &reader.version).await {
+                    Ok(body) => body,
+                    Err(error) => break error,
+                };
+            };
             // The sender goes with this task: whoever waits learns that the watch is over.
+            eprintln!("bench: the raw watch: {ended:#}");
         });
         Ok(PodWatch { table, _task: AbortOnDropHandle::new(task) })
     }
@@ -94,16 +99,37 @@ impl PodWatch {
     }
 }
 
-fn take_lines(buffer: &mut BytesMut, at: Instant, table: &watch::Sender<Table>) -> anyhow::Result<()> {
-    while let Some(end) = memchr::memchr(b'\n', buffer) {
-        let line = buffer.split_to(end);
-        buffer.advance(1);
-        let event: Event = serde_json::from_slice(&line)
-            .with_context(|| format!("an unexpected event: {}", String::from_utf8_lossy(&line)))?;
-        anyhow::ensure!(event.kind != "ERROR", "{}", String::from_utf8_lossy(&line));
-        table.send_modify(|table| event.apply(at, table));
+/// Reads bodies into the table.
+struct Reader {
+    /// resourceVersion of the last event.
+    version: String,
+    sender: watch::Sender<Table>,
+}
+
+impl Reader {
+    /// Until the body's clean end.
+    async fn read(&mut self, mut body: Chunks) -> anyhow::Result<()> {
+        let mut buffer = BytesMut::new();
+        while let Some(chunk) = body.next().await {
+            let at = Instant::now();
+            buffer.extend_from_slice(&chunk?);
+            while let Some(end) = memchr::memchr(b'\n', &buffer) {
+                let line = buffer.split_to(end);
+                buffer.advance(1);
+                self.take(&line, at)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn take(&mut self, line: &[u8], at: Instant) -> anyhow::Result<()> {
+        let text = || String::from_utf8_lossy(line);
+        let event: Event = serde_json::from_slice(line).with_context(|| format!("an unexpected event: {}", text()))?;
+        anyhow::ensure!(event.kind != "ERROR", "{}", text());
+        self.version.clone_from(&event.object.metadata.resource_version);
+        self.sender.send_modify(|table| event.apply(at, table));
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ const IMAGE: &str = "busybox:1";
 /// Label selector of the raw client's pods.
 pub const RAW_SELECTOR: &str = "bench=raw";
 
-/// Lines of [`Workload::short`].
+/// Lines of [`Workload::burst`] and [`Workload::lingering`].
 pub const SHORT_LINES: u64 = 200;
 /// Lines of [`Workload::ticking`].
 pub const TICKS: u64 = 100;
@@ -26,9 +26,21 @@ pub struct Workload {
 
 impl Workload {
     /// 200 lines at once, exit 0.
-    pub fn short() -> Workload {
+    pub fn burst() -> Workload {
         Workload {
             script: format!("for i in $(seq 1 {SHORT_LINES}); do echo line $i; done; exit 0"),
+            node_selector: None,
+            logs: v1::LogContainers::Primary,
+        }
+    }
+
+    /// 100 lines, a second in which it is seen running, 100 lines, exit 0.
+    pub fn lingering() -> Workload {
+        let half = SHORT_LINES / 2;
+        let first = format!("for i in $(seq 1 {half}); do echo line $i; done");
+        let last = format!("for i in $(seq {} {SHORT_LINES}); do echo line $i; done", half + 1);
+        Workload {
+            script: format!("{first}; sleep 1; {last}; exit 0"),
             node_selector: None,
             logs: v1::LogContainers::Primary,
         }

@@ -6,7 +6,7 @@ fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 "$here/generate.sh" "$fresh/podlaunch"
 for part in _gen enums.py v1.py; do
-  diff -r -x __pycache__ "$here/src/podlaunch/$part" "$fresh/podlaunch/$part" || {
+  diff -rq -x __pycache__ "$here/src/podlaunch/$part" "$fresh/podlaunch/$part" || {
     echo "clients/python/src/podlaunch/$part is not what proto/ gives: run clients/python/generate.sh" >&2
     exit 1
   }

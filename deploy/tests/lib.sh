@@ -24,8 +24,7 @@ go_program() { # given name module
   elif command -v go >/dev/null; then
     say "installing $name (minutes, once)"
     mkdir -p "$kept/bin"
-    # Static: it runs in an image that has nothing else, too.
-    CGO_ENABLED=0 GOBIN=$(cd "$kept/bin" && pwd) go install "$module" >&2
+    GOBIN=$(cd "$kept/bin" && pwd) go install "$module" >&2
     echo "$kept/bin/$name"
   fi
 }

@@ -8,13 +8,14 @@
 #    without a certificate, and in plaintext, nothing does.
 # 3. Under the rules as they are every step of `scenario` passes and nothing is forbidden (audit log, server's log);
 #    what is asked is what the rules say. With any one right taken away a step fails.
-# 4. `helm upgrade` keeps certificates and renews them when told; cluster-wide rights; the documented way out.
+# 4. deploy/airflow/sidecar.yaml in a pod as the Airflow chart makes it: its user reaches the socket.
+# 5. `helm upgrade` keeps certificates and renews them when told; cluster-wide rights; the documented way out.
 #
 # PODLAUNCH_E2E_KUBECONFIG      the cluster's administrator [/var/tmp/cluster/etc/admin.kubeconfig]
 # PODLAUNCH_E2E_CLUSTER_TOOLS   folder with `mkimage` and `import`
 # PODLAUNCH_E2E_AUDIT           the API server's audit log, where there is one
 # PODLAUNCH_BINARY              what is packed [target/debug/podlaunch]
-# HELM, GRPCURL                 programs; else installed by Go
+# HELM                          the program; else installed by Go
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -24,12 +25,11 @@ audit=${PODLAUNCH_E2E_AUDIT:-}
 binary=${PODLAUNCH_BINARY:-$deploy/../target/debug/podlaunch}
 export PATH=$PATH:${KUBE_BIN:-/var/tmp/cluster-bin}
 helm=$(go_program "${HELM:-}" helm "$HELM_MODULE")
-grpcurl=$(go_program "${GRPCURL:-}" grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3)
-[ -n "$helm" ] && [ -n "$grpcurl" ] || fail "helm and grpcurl are needed: install them, or Go"
+[ -n "$helm" ] || fail "helm is needed: install it, or Go"
 
 readonly id=${PODLAUNCH_DEPLOY_ID:-$$-$RANDOM}
 readonly home=deploy-$id tasks=deploy-$id-tasks
-readonly image=localhost/podlaunch:deploy-$id client_image=localhost/podlaunch-client:deploy-$id
+readonly image=localhost/podlaunch:deploy-$id
 name=pl-podlaunch # the release that is looked at
 readonly account=system:serviceaccount:$home:$name role=$home-$name
 readonly task_image=busybox:1
@@ -42,6 +42,8 @@ finish() {
   release_finalizers "$tasks" >/dev/null 2>&1 || true
   kubectl delete --ignore-not-found --wait=false namespace "$home" "$tasks" >/dev/null 2>&1 || true
   kubectl delete --ignore-not-found clusterrole,clusterrolebinding "$role" "$home-wide-podlaunch" >/dev/null 2>&1 || true
+  "${KUBE_BIN:-/var/tmp/cluster-bin}/ctr" -a "${CLUSTER_DIR:-/var/tmp/cluster}/run/containerd.sock" -n k8s.io \
+    images rm "$image" >/dev/null 2>&1 || true
   rm -rf "$work"
   exit $status
 }
@@ -56,38 +58,29 @@ diagnose() {
 # docs/deploy.md, "Uninstall".
 release_finalizers() { # namespace
   kubectl --namespace "$1" get pods --selector app.kubernetes.io/managed-by=podlaunch --output name |
-    xargs --no-run-if-empty --max-args 1 kubectl --namespace "$1" patch --type json \
-      --patch '[{"op": "remove", "path": "/metadata/finalizers"}]'
+    xargs --no-run-if-empty kubectl --namespace "$1" patch --type merge --patch '{"metadata": {"finalizers": null}}'
 }
 
 # --- 1. image, chart, ready ---------------------------------------------------------------
 
-pack() { # image folder entrypoint
-  "$tools/mkimage" "$1" "$2" "$work/image.tar" "[\"$3\"]"
-  "$tools/import" "$work/image.tar" >/dev/null
-  rm "$work/image.tar"
-}
-
 say "packing $binary"
 "$deploy/rootfs.sh" "$binary" "$work/rootfs"
-pack "$image" "$work/rootfs" /usr/bin/podlaunch
-install -D -m 0755 "$grpcurl" "$work/client/usr/bin/grpcurl"
-pack "$client_image" "$work/client" /usr/bin/grpcurl
+"$tools/mkimage" "$image" "$work/rootfs" "$work/image.tar" '["/usr/bin/podlaunch"]'
+"$tools/import" "$work/image.tar" >/dev/null 2>"$work/err" || fail "import: $(cat "$work/err")"
 
 kubectl create namespace "$home" >/dev/null
 kubectl create namespace "$tasks" >/dev/null
 # What the chart promises of its own pod is what the strictest admission wants.
 kubectl label namespace "$home" pod-security.kubernetes.io/enforce=restricted >/dev/null
 
-cluster_ip() { # 10.96.x.y of the service range, kept free for fixed addresses
-  echo "10.96.0.$((150 + RANDOM % 100))"
-}
-address=$(cluster_ip)
+# Fixed addresses are taken from the low end of the service range, which Kubernetes uses last for others.
+low=$((150 + RANDOM % 90))
+address=10.96.0.$low wide_address=10.96.0.$((low + 1))
 values=(--set "image.repository=${image%:*}" --set "image.tag=${image##*:}" --set image.pullPolicy=Never
   --set "server.instance=deploy-$id" --set "server.logLevel=info\,podlaunch=debug")
 
-say "helm template | kubectl apply"
-"$helm" template pl "$chart" --namespace "$home" --kube-version "$KUBE_VERSION" "${values[@]}" \
+say "helm template --skip-tests | kubectl apply"
+"$helm" template pl "$chart" --skip-tests --namespace "$home" --kube-version "$KUBE_VERSION" "${values[@]}" \
   --set "scope.namespaces={$tasks}" --set "service.clusterIP=$address" >"$work/manifest.yaml"
 kubectl apply -f "$work/manifest.yaml" >/dev/null
 kubectl -n "$home" rollout status "deployment/$name" --timeout=90s >/dev/null
@@ -96,51 +89,62 @@ pod=$(kubectl -n "$home" get pods -l app.kubernetes.io/name=podlaunch -o jsonpat
   fail "the pod runs under another account"
 say "ready: $pod as $account"
 
-# --- 2. a client pod, through the Service, over mTLS --------------------------------------
+# --- 2. a client pod, through the Service, over TLS ---------------------------------------
 
-# The address is the Service's, from the client's own environment: $(X) is expanded by the kubelet.
-client_pod() { # name arguments as JSON
-  local variable=${name^^}
+# A pod beside the server's that runs `podlaunch` with these arguments and the files of a secret under /tls. ADDRESS is
+# the Service's, from the pod's own environment: $(X) is expanded by the kubelet. Waits for its end; its exit status.
+client_pod() { # pod secret arguments...
+  local pod=$1 secret=$2 variable=${name^^} code
   variable=${variable//-/_}_SERVICE # PL_PODLAUNCH_SERVICE
-  kubectl -n "$home" apply -f - >/dev/null <<YAML
-apiVersion: v1
-kind: Pod
-metadata: {name: $1, namespace: $home}
-spec:
-  restartPolicy: Never
-  automountServiceAccountToken: false
-  securityContext: {runAsNonRoot: true, runAsUser: 65532, fsGroup: 65532, seccompProfile: {type: RuntimeDefault}}
-  containers:
-    - name: client
-      image: $client_image
-      imagePullPolicy: Never
-      args: ${2//ADDRESS/\$(${variable}_HOST):\$(${variable}_PORT)}
-      securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
-      volumeMounts: [{name: tls, mountPath: /tls, readOnly: true}]
-  volumes: [{name: tls, secret: {secretName: $name-client-client, defaultMode: 0440}}]
-YAML
-  kubectl -n "$home" wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout="${3:-60s}" >/dev/null 2>&1
+  shift 2
+  python3 - "$pod" "$home" "$image" "$secret" "${@//ADDRESS/\$(${variable}_HOST):\$(${variable}_PORT)}" <<'PYTHON' |
+import json, sys
+pod, namespace, image, secret, *arguments = sys.argv[1:]
+print(json.dumps({
+    "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": namespace},
+    "spec": {
+        "restartPolicy": "Never", "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532,
+                            "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{
+            "name": "client", "image": image, "imagePullPolicy": "Never", "args": arguments,
+            "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                "capabilities": {"drop": ["ALL"]}},
+            "volumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}],
+        }],
+        "volumes": [{"name": "tls", "secret": {"secretName": secret, "defaultMode": 0o440}}],
+    },
+}))
+PYTHON
+    kubectl apply -f - >/dev/null
+  kubectl -n "$home" wait "pod/$pod" --timeout=60s >/dev/null \
+    --for=jsonpath='{.status.containerStatuses[0].state.terminated.exitCode}'
+  code=$(kubectl -n "$home" get pod "$pod" -o jsonpath='{.status.containerStatuses[0].state.terminated.exitCode}')
+  return "$code"
+}
+client_log() { kubectl -n "$home" logs "$1"; }
+
+# Whoever is not known is not heard: the call fails, and no task was made.
+refused() { # pod secret arguments...
+  local pod=$1 secret=$2
+  shift 2
+  if client_pod "$pod" "$secret" run --retry-for 3s --namespace "$tasks" --task-id "$pod" --image "$task_image" "$@" -- true; then
+    fail "$pod was served"
+  fi
+  say "$pod: $(client_log "$pod" 2>&1 | tail -n 1 | cut -c 1-160)"
+  [ -z "$(kubectl -n "$tasks" get pods -l "podlaunch.dev/task=$pod" -o name)" ] || fail "$pod was served"
 }
 
-request=$(printf '{"key":{"namespace":"%s","task_id":"over-tls","attempt":1},"spec":{"container":{"image":"%s","command":["echo","hello over TLS"]}}}' \
-  "$tasks" "$task_image")
-quoted=$(python3 -c 'import json,sys; print(json.dumps(sys.argv[1]))' "$request")
-method=podlaunch.v1.PodlaunchService/LaunchTask
+readonly certificate=(--tls-cert /tls/tls.crt --tls-key /tls/tls.key)
 say "a client pod launches through the Service over mTLS"
-client_pod client-mtls '["-max-time", "50", "-cacert", "/tls/ca.crt", "-cert", "/tls/tls.crt", "-key", "/tls/tls.key", "-d", '"$quoted"', "ADDRESS", "'$method'"]' ||
-  { kubectl -n "$home" logs client-mtls >&2; fail "the client pod did not succeed"; }
-kubectl -n "$home" logs client-mtls >"$work/events"
-line=$(printf 'hello over TLS\n' | base64)
-for words in ACCEPTED_HOW_CREATED TASK_STATE_SUCCEEDED DELIVERY_VERDICT_COMPLETE "$line"; do
-  grep -q -- "$words" "$work/events" || { cat "$work/events" >&2; fail "$words is not in what the client got"; }
-done
-# Whoever is not known is not heard.
-if client_pod client-unknown '["-max-time", "5", "-cacert", "/tls/ca.crt", "ADDRESS", "list"]' 15s; then
-  fail "a caller without a certificate was served"
-fi
-if client_pod client-plaintext '["-max-time", "5", "-plaintext", "ADDRESS", "list"]' 15s; then
-  fail "a caller in plaintext was served"
-fi
+client_pod mutual "$name-client-client" run --endpoint https://ADDRESS --tls-ca /tls/ca.crt "${certificate[@]}" \
+  --namespace "$tasks" --task-id over-tls --image "$task_image" -- echo 'hello over TLS' ||
+  { client_log mutual >&2; fail "the client pod did not succeed"; }
+client_log mutual | grep -qx 'hello over TLS' || { client_log mutual >&2; fail "the task's line did not come"; }
+refused no-certificate "$name-client-client" --endpoint https://ADDRESS --tls-ca /tls/ca.crt
+refused plaintext "$name-client-client" --endpoint http://ADDRESS
+# The client, too, knows whom it speaks to: the system's roots do not vouch for the chart's CA.
+refused unknown-server "$name-client-client" --endpoint https://ADDRESS "${certificate[@]}"
 
 # --- 3. every right is needed, and no other -----------------------------------------------
 
@@ -154,26 +158,28 @@ server() { # podlaunch arguments: in the server's pod, over its socket
 # What users do, so that each right is used. Says which step failed and returns 1.
 scenario() { # suffix namespace
   local n=$1 ns=$2 code
-  step() { echo "$1"; return 1; }
+  # The last line of a file, without what kubectl adds to it.
+  words() { grep -v '^command terminated with exit code' "$1" | grep . | tail -n 1; }
 
   code=0
   timeout 25 kubectl -n "$home" exec "deployment/$name" -- /usr/bin/podlaunch run \
     --endpoint unix:/run/podlaunch/podlaunch.sock --retry-for 8s --namespace "$ns" --task-id "run-$n" -o json \
     --image "$task_image" -- sh -c 'echo line $((6 * 7)); sleep 1; exit 3' >"$work/out" 2>"$work/err" || code=$?
-  [ $code = 3 ] || { step "run: exit status $code in place of 3: $(tail -n 1 "$work/err")"; return 1; }
-  grep -qF '"text":"line 42\n"' "$work/out" || { step "run: the task's line did not come"; return 1; }
-  grep -qF '"reason":"Pulled"' "$work/out" || { step "run: Kubernetes' Pulled event was not shown"; return 1; }
+  [ $code != 124 ] || { echo "run: no end within 25 s"; return 1; }
+  [ $code = 3 ] || { echo "run: exit status $code in place of 3: $(words "$work/err")"; return 1; }
+  grep -qF '"text":"line 42\n"' "$work/out" || { echo "run: the task's line did not come"; return 1; }
+  grep -qF '"reason":"Pulled"' "$work/out" || { echo "run: Kubernetes' Pulled event was not shown"; return 1; }
 
   code=0
   server get --namespace "$ns" "never-launched-$n" >"$work/out" 2>&1 || code=$?
-  grep -q 'TASK_UNKNOWN' "$work/out" || { step "get of an unknown task: $(tail -n 1 "$work/out")"; return 1; }
+  grep -q 'TASK_UNKNOWN' "$work/out" || { echo "get of an unknown task: $(words "$work/out")"; return 1; }
 
   server run --detach --retry-for 8s --namespace "$ns" --task-id "wait-$n" --node-selector no.such/node=1 \
-    --image "$task_image" -- true >/dev/null 2>"$work/err" || { step "launch: $(tail -n 1 "$work/err")"; return 1; }
+    --image "$task_image" -- true >/dev/null 2>"$work/err" || { echo "launch: $(words "$work/err")"; return 1; }
   server cancel --namespace "$ns" "wait-$n" >/dev/null 2>"$work/err" ||
-    { step "cancel of a pod without a node: $(tail -n 1 "$work/err")"; return 1; }
+    { echo "cancel of a pod without a node: $(words "$work/err")"; return 1; }
   kubectl -n "$ns" wait --for=delete pod -l "podlaunch.dev/task=wait-$n" --timeout=15s >/dev/null 2>&1 ||
-    { step "cancel: the pod is still there"; return 1; }
+    { echo "cancel: the pod is still there"; return 1; }
 }
 
 # The server anew, so that no watch from before lives on.
@@ -237,10 +243,57 @@ restart
 scenario again "$tasks" || fail "the scenario does not pass with all rights again"
 say "$count rights, each needed"
 
-# --- 4. upgrade, cluster-wide, uninstall --------------------------------------------------
+# --- 4. the sidecar in a scheduler's pod ---------------------------------------------------
+
+# The Airflow chart puts the values into its scheduler's pod by these very lines; its user is 50000, its group 0.
+say "deploy/airflow/sidecar.yaml in a scheduler's pod"
+mkdir -p "$work/airflow/templates"
+printf 'apiVersion: v2\nname: airflow\nversion: 0.0.1\n' >"$work/airflow/Chart.yaml"
+cat >"$work/airflow/templates/pod.yaml" <<'YAML'
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: airflow-scheduler}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: airflow-scheduler}
+spec:
+  serviceAccountName: airflow-scheduler
+  restartPolicy: Never
+  securityContext: {runAsUser: 50000, fsGroup: 0, runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+  containers:
+    - name: scheduler
+      image: {{ .Values.image }}
+      imagePullPolicy: Never
+      args: [run, --endpoint, "unix:/run/podlaunch/podlaunch.sock", --retry-for, 20s, --namespace, {{ .Values.tasks }},
+             --task-id, beside, --image, {{ .Values.taskImage }}, --, echo, hello from beside]
+      securityContext: {runAsGroup: 0, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+      volumeMounts:
+        {{- tpl (toYaml .Values.scheduler.extraVolumeMounts) . | nindent 8 }}
+    {{- tpl (toYaml .Values.scheduler.extraContainers) . | nindent 4 }}
+  volumes:
+    {{- tpl (toYaml .Values.scheduler.extraVolumes) . | nindent 4 }}
+YAML
+sed -e "s|image: ghcr.io/.*|image: $image|; s|imagePullPolicy: .*|imagePullPolicy: Never|" \
+  -e "s|--namespace=airflow|--namespace=$tasks|; s|--instance=airflow|--instance=beside-$id|" \
+  "$deploy/airflow/sidecar.yaml" >"$work/sidecar.yaml"
+"$helm" template rights "$chart" --namespace "$home" --kube-version "$KUBE_VERSION" \
+  --values "$deploy/airflow/sidecar-rights.yaml" --set "serviceAccount.namespace=$home" \
+  --set "scope.namespaces={$tasks}" | kubectl apply -f - >/dev/null
+"$helm" template airflow "$work/airflow" --values "$work/sidecar.yaml" --set "image=$image" --set "tasks=$tasks" \
+  --set "taskImage=$task_image" | kubectl -n "$home" apply -f - >/dev/null
+kubectl -n "$home" wait pod/airflow-scheduler --timeout=60s >/dev/null \
+  --for=jsonpath='{.status.containerStatuses[?(@.name=="scheduler")].state.terminated.exitCode}'=0 ||
+  { kubectl -n "$home" logs airflow-scheduler --all-containers >&2; fail "the scheduler's container did not reach the sidecar"; }
+kubectl -n "$home" logs airflow-scheduler --container scheduler | grep -q 'hello from beside' ||
+  fail "the task's line did not come through the sidecar"
+kubectl -n "$home" delete pod airflow-scheduler --grace-period=1 --wait=false >/dev/null
+
+# --- 5. upgrade, cluster-wide, uninstall --------------------------------------------------
 
 wide() { # further values
-  "$helm" upgrade --install wide "$chart" --namespace "$home" "${values[@]}" --set "server.instance=wide-$id" "$@" \
+  "$helm" upgrade --install wide "$chart" --namespace "$home" "${values[@]}" --set "server.instance=wide-$id" \
+    --set "service.clusterIP=$wide_address" "$@" \
     --wait --timeout 90s >/dev/null
 }
 secret() { # name key
@@ -254,10 +307,26 @@ wide --set podLabels.again=yes
 wide --set tls.generate.renew=now
 [ "$(secret wide-podlaunch-tls tls.crt)" != "$before" ] || fail "the certificate was not renewed"
 [ "$(secret wide-podlaunch-ca tls.crt)" = "$ca" ] || fail "the renewal changed the CA"
+kubectl -n "$home" delete secret wide-podlaunch-ca >/dev/null
+wide --set tls.generate.renew=now
+[ "$(secret wide-podlaunch-ca tls.crt)" != "$ca" ] || fail "the CA was not made anew"
 secret wide-podlaunch-ca tls.crt | base64 -d >"$work/ca.crt"
 secret wide-podlaunch-client-client tls.crt | base64 -d >"$work/client.crt"
 openssl verify -CAfile "$work/ca.crt" "$work/client.crt" >/dev/null || fail "the client's certificate is not the CA's"
+"$helm" test wide --namespace "$home" --timeout 60s >/dev/null || fail "helm test"
 ( name=wide-podlaunch; scenario wide "$tasks" ) || fail "the scenario does not pass with cluster-wide rights"
+
+say "callers known by tokens"
+kubectl -n "$home" create secret generic tokens --from-literal=tokens='airflow:a-token-of-32-characters-or-more' >/dev/null
+kubectl -n "$home" create secret generic caller --from-literal=token=a-token-of-32-characters-or-more \
+  --from-literal=wrong=another-token-of-32-characters-x --from-file="ca.crt=$work/ca.crt" >/dev/null
+wide --set tls.generate.renew=now --set tls.clientAuth=false --set auth.tokens.existingSecret=tokens
+name=wide-podlaunch
+client_pod token caller run --endpoint https://ADDRESS --tls-ca /tls/ca.crt --token-file /tls/token \
+  --namespace "$tasks" --task-id by-token --image "$task_image" -- true ||
+  { client_log token >&2; fail "a caller with a token was not served"; }
+refused no-token caller --endpoint https://ADDRESS --tls-ca /tls/ca.crt
+refused wrong-token caller --endpoint https://ADDRESS --tls-ca /tls/ca.crt --token-file /tls/wrong
 
 say "uninstall: a task outlives the server, and its pod is released"
 kubectl -n "$home" exec deployment/wide-podlaunch -- /usr/bin/podlaunch run --endpoint unix:/run/podlaunch/podlaunch.sock \

@@ -112,4 +112,17 @@ if part pl-podlaunch-tls ca.key | grep -q .; then fail "the CA's key is where th
 # A secret of the user's means that none is made.
 render --set tls.existingSecret=mine >"$work/out"
 if grep -q 'kind: Secret' "$work/out"; then fail "certificates are made beside tls.existingSecret"; fi
+# The values for the Airflow chart: they can be read, and the sidecar and its rights are about the same namespaces.
+mkdir -p "$work/values/templates"
+printf 'apiVersion: v2\nname: values\nversion: 0.0.1\n' >"$work/values/Chart.yaml"
+echo '{{ toYaml .Values }}' >"$work/values/templates/all.yaml"
+for values in sidecar service; do
+  "$helm" template airflow "$work/values" --values "$deploy/airflow/$values.yaml" >"$work/$values.yaml"
+  grep -q 'AIRFLOW_CONN_PODLAUNCH_DEFAULT' "$work/$values.yaml" || fail "airflow/$values.yaml makes no connection"
+done
+render --values "$deploy/airflow/sidecar-rights.yaml" >"$work/rights.yaml"
+served=$(sed -n 's/^ *- --namespace=//p' "$work/sidecar.yaml" | sort)
+granted=$(awk '/^kind:/ { kind = $2 } /^  namespace:/ && kind == "Role" { print $2 }' "$work/rights.yaml" | sort)
+[ -n "$served" ] && [ "$served" = "$granted" ] || fail "airflow/sidecar.yaml serves '$served', the rights are for '$granted'"
+
 say "chart: linted, $(ls "$deploy/tests/values" | wc -l) golden files, refusals and certificates as they should be"

@@ -33,6 +33,12 @@ const MAX_VIOLATIONS: usize = 2560;
 /// Longest value of a metadata entry, bytes.
 const MAX_METADATA: usize = 256;
 
+/// The caller is not known. `what` says what it should show.
+pub(super) fn unauthenticated(what: &str) -> Status {
+    Fault::new(Code::Unauthenticated, ErrorReason::Unauthenticated, format!("the caller is not known: {what}"))
+        .into_status(&Context::default())
+}
+
 /// What is known about the task an error is about.
 #[derive(Debug, Clone, Default)]
 pub struct Context {

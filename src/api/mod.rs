@@ -5,9 +5,10 @@
 //!             decode*.rs: message ─▶ Launch, KeyQuery, Filter …, or every field that is wrong (checks.rs)
 //! service.rs ─ executor ─▶ stream.rs ─▶ encode*.rs: Entry, StreamItem ─▶ message
 //!             errors.rs, exec_errors.rs: Refusal, ExecError ─▶ Status + google.rpc details (scrub.rs)
-//!             trace.rs: trace context, caller, span     info.rs: what this server is
+//! auth.rs: who calls     trace.rs: trace context, span     info.rs: what this server is
 //! ```
 
+mod auth;
 mod checks;
 mod decode;
 mod decode_pod;
@@ -26,8 +27,11 @@ mod stream;
 mod time;
 mod trace;
 
+pub use auth::{Authenticate, Caller, Gate};
 pub use info::{MAX_REQUEST_BYTES, ServerInfo};
 pub use service::Api;
+
+use tonic::service::interceptor::InterceptedService;
 
 use crate::executor::Executor;
 use crate::proto::v1::podlaunch_service_server::PodlaunchServiceServer;
@@ -36,7 +40,11 @@ use crate::proto::v1::podlaunch_service_server::PodlaunchServiceServer;
 /// is refused with a typed error, which the library's own refusal is not.
 const MAX_MESSAGE_BYTES: usize = 4 * MAX_REQUEST_BYTES;
 
-/// The service with its limits, to be served by tonic.
-pub fn service(executor: Executor, info: ServerInfo) -> PodlaunchServiceServer<Api> {
-    PodlaunchServiceServer::new(Api::new(executor, info)).max_decoding_message_size(MAX_MESSAGE_BYTES)
+/// The service behind a gate, as tonic serves it.
+pub type Service = InterceptedService<PodlaunchServiceServer<Api>, Gate>;
+
+/// The service with its limits, to be served by tonic to whom `gate` lets through.
+pub fn service(executor: Executor, info: ServerInfo, gate: Gate) -> Service {
+    let server = PodlaunchServiceServer::new(Api::new(executor, info)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    InterceptedService::new(server, gate)
 }

@@ -8,6 +8,8 @@
 //! A malformed traceparent is as good as none, as W3C asks; it is never an error of the call.
 
 use tonic::Request;
+
+use super::auth::Caller;
 use tonic::metadata::MetadataMap;
 use tracing::Span;
 
@@ -59,17 +61,10 @@ fn is_zero(text: &str) -> bool {
     text.bytes().all(|b| b == b'0')
 }
 
-/// The caller's name as the connection tells it: `uid:<n>` of a Unix socket's peer, the address of
-/// a TCP peer, `anonymous` where neither is known.
+/// The caller's name, as the gate of its listener told it.
 pub fn caller<T>(request: &Request<T>) -> String {
-    #[cfg(unix)]
-    if let Some(peer) = request.extensions().get::<tonic::transport::server::UdsConnectInfo>() {
-        return peer.peer_cred.map_or_else(|| ANONYMOUS.to_owned(), |cred| format!("uid:{}", cred.uid()));
-    }
-    request.remote_addr().map_or_else(|| ANONYMOUS.to_owned(), |peer| peer.ip().to_string())
+    request.extensions().get::<Caller>().map_or_else(|| "anonymous".to_owned(), |caller| caller.0.clone())
 }
-
-const ANONYMOUS: &str = "anonymous";
 
 /// The span of one call. `key` and `pod_uid` are recorded once they are known.
 pub(super) fn span(method: &'static str, trace: Option<&Traceparent>) -> Span {

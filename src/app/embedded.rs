@@ -11,8 +11,9 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::{Channel, Endpoint};
 use tracing::{info, warn};
 
+use super::auth::Local;
 use super::serve;
-use crate::api::ServerInfo;
+use crate::api::{Gate, ServerInfo};
 use crate::cli::args::{LocalArgs, LocalImage, Switch};
 use crate::cluster::Cluster;
 use crate::executor::{Executor, Readiness, Settings};
@@ -117,7 +118,8 @@ impl InProcess {
         let embedded = Embedded::start(images, None).await?;
         let executor = Executor::start(embedded.cluster(), Settings::default());
         executor.readiness(Readiness::Ready).await;
-        let routes = serve::routes(&executor, ServerInfo::default(), Switch::Off);
+        let health = serve::health(&executor);
+        let routes = serve::routes(&executor, ServerInfo::default(), Switch::Off, Gate::new(Local), health);
         let (connections, incoming) = mpsc::channel::<DuplexStream>(4);
         let incoming = tokio_stream::wrappers::ReceiverStream::new(incoming).map(Ok::<_, std::io::Error>);
         let stop = CancellationToken::new();

@@ -9,10 +9,12 @@
 //!
 //! The only module that names the embedded cluster: to everything else it is a cluster.
 
+mod auth;
 mod embedded;
 mod listen;
 mod serve;
 mod telemetry;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -60,8 +62,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Client(command) => {
             telemetry::init(cli::args::LogFormat::Text, telemetry::Level::Warn);
             match command.target() {
-                Target::Endpoint(endpoint) => {
-                    let channel = cli::connect(&endpoint)?;
+                Target::Endpoint(server) => {
+                    let channel = cli::connect(&server)?;
                     Ok(cli::execute(command, channel, Io::standard()).await.into())
                 }
                 Target::Local(images) => {

@@ -5,19 +5,27 @@
 //!                    open calls get `--drain` to end ─▶ executor stops ─▶ exit
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::server::NamedService;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
 use tracing::{info, warn};
 
 use super::embedded;
-use super::listen::{Bound, bind};
-use crate::api::{self, ServerInfo};
-use crate::cli::args::{ServeArgs, Switch};
+use super::auth::{Local, Network, Strangers, Tokens};
+use super::listen::{Bound, Security, bind, group};
+use super::tls::{self, ClientCertificate, Reloading, TlsFiles};
+use crate::api::{self, Gate, ServerInfo};
+use crate::cli::args::{SecurityArgs, ServeArgs, Switch};
 use crate::cluster::{Cluster, ClusterConfig, Scope};
 use crate::executor::{Executor, Readiness, Settings};
 use crate::pod::build::Finalizer;
@@ -31,12 +39,16 @@ const VERSION_LIMIT: Duration = Duration::from_secs(2);
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The health service as tonic-health makes it.
+pub(super) type HealthService = HealthServer<tonic_health::server::HealthService>;
+
 /// Runs until a signal.
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let settings = settings(&args)?;
+    let (security, network) = security(&args.security)?;
     let mut bound = Vec::new();
     for listen in &args.listen {
-        bound.push(bind(listen).await?);
+        bound.push(bind(listen, &security).await?);
     }
     let embedded = match args.cluster.local {
         true => Some(embedded::Embedded::start(args.cluster.local_image.clone(), None).await?),
@@ -45,18 +57,27 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let cluster = match &embedded {
         Some(embedded) => embedded.cluster(),
         None => {
-            let config =
-                ClusterConfig { kubeconfig: args.cluster.kubeconfig.clone(), context: args.cluster.context.clone() };
+            let config = ClusterConfig {
+                kubeconfig: args.cluster.kubeconfig.clone(),
+                context: args.cluster.context.clone(),
+                instance: settings.instance.clone(),
+            };
             Cluster::connect(&config).await?
         }
     };
     let executor = Executor::start(cluster, settings);
     let info = server_info(executor.cluster()).await;
-    let routes = routes(&executor, info, args.reflection);
+    let health = health(&executor);
+    let gates = Gates { local: Gate::new(Local), network: Gate::new(network) };
+    let make = |gate: &Gate| routes(&executor, info.clone(), args.reflection, gate.clone(), health.clone());
     let stop = CancellationToken::new();
     let mut servers = JoinSet::new();
     for listener in bound {
-        spawn_server(&mut servers, listener, routes.clone(), stop.clone());
+        let routes = match listener {
+            Bound::Tls(..) => make(&gates.network),
+            Bound::Tcp(..) | Bound::Unix(..) => make(&gates.local),
+        };
+        spawn_server(&mut servers, listener, routes, stop.clone());
     }
     let signalled = signal().await?;
     info!(signal = signalled, "shutting down");
@@ -105,18 +126,45 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
     })
 }
 
-/// The services: the contract, health, reflection.
-pub(super) fn routes(executor: &Executor, info: ServerInfo, reflection: Switch) -> Routes {
-    let (reporter, health) = tonic_health::server::health_reporter();
+/// Who may call: over loopback and sockets, and over the network.
+struct Gates {
+    local: Gate,
+    network: Gate,
+}
+
+fn security(args: &SecurityArgs) -> anyhow::Result<(Security, Network)> {
+    let tokens = args.token_file.clone().map(Tokens::read).transpose()?;
+    let strangers = if args.allow_unauthenticated { Strangers::Served } else { Strangers::Refused };
+    let optional = tokens.is_some() || strangers == Strangers::Served;
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(cert), Some(key)) => Some(Arc::new(Reloading::new(TlsFiles {
+            cert: cert.clone(),
+            key: key.clone(),
+            client_ca: args.tls_client_ca.clone(),
+            client_certificate: if optional { ClientCertificate::Optional } else { ClientCertificate::Required },
+        })?)),
+        _ => None,
+    };
+    let security = Security {
+        tls,
+        knows_callers: args.tls_client_ca.is_some() || optional,
+        socket_group: args.socket_group.as_deref().map(group).transpose()?,
+    };
+    Ok((security, Network { tokens, strangers }))
+}
+
+/// The health service: serving while a part of the scope is fresh and no shutdown has begun.
+pub(super) fn health(executor: &Executor) -> HealthService {
+    let reporter = tonic_health::server::HealthReporter::new();
+    let health = HealthServer::new(tonic_health::server::HealthService::from_health_reporter(reporter.clone()));
     let watched = executor.clone();
     // Owned by the executor's tracker: it ends with the executor.
     executor.run(async move {
-        let name = <proto::v1::podlaunch_service_server::PodlaunchServiceServer<api::Api> as tonic::server::NamedService>::NAME;
         loop {
             let ready = watched.is_ready() && !watched.is_draining();
             let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
             reporter.set_service_status("", status).await;
-            reporter.set_service_status(name, status).await;
+            reporter.set_service_status(api::Service::NAME, status).await;
             let next = if ready { Readiness::NotReady } else { Readiness::Ready };
             tokio::select! {
                 () = watched.readiness(next) => {}
@@ -124,14 +172,25 @@ pub(super) fn routes(executor: &Executor, info: ServerInfo, reflection: Switch) 
             }
         }
     });
-    let mut routes = Routes::new(health).add_service(api::service(executor.clone(), info));
+    health
+}
+
+/// The services: the contract and reflection behind the gate; health is open, for probes.
+pub(super) fn routes(
+    executor: &Executor,
+    info: ServerInfo,
+    reflection: Switch,
+    gate: Gate,
+    health: HealthService,
+) -> Routes {
+    let mut routes = Routes::new(health).add_service(api::service(executor.clone(), info, gate.clone()));
     if reflection.is_on() {
         let v1 = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1();
         match v1 {
-            Ok(service) => routes = routes.add_service(service),
+            Ok(service) => routes = routes.add_service(InterceptedService::new(service, gate)),
             Err(error) => warn!(%error, "reflection is not served: the descriptor set cannot be read"),
         }
     }
@@ -154,6 +213,18 @@ fn spawn_server(servers: &mut JoinSet<()>, bound: Bound, routes: Routes, stop: C
             servers.spawn(async move {
                 let served = server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled()).await;
                 log_end(&format!("{address}"), served);
+            });
+        }
+        Bound::Tls(listener, tls) => {
+            let address = tls::address(&listener).map(|a| a.to_string()).unwrap_or_default();
+            info!(%address, "listening with TLS");
+            servers.spawn(async move {
+                let (connections, incoming) = mpsc::channel(tls::QUEUE);
+                let incoming = tokio_stream::wrappers::ReceiverStream::new(incoming);
+                let accepting = AbortOnDropHandle::new(tokio::spawn(tls::accept(listener, tls, connections)));
+                let served = server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled()).await;
+                log_end(&address, served);
+                drop(accepting);
             });
         }
         Bound::Unix(listener, file) => {

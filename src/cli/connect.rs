@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Request, Status};
+
+use super::args::Server;
 
 /// How often the connection is pinged, idle or not.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
@@ -19,46 +25,132 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// It is neither of the two forms.
-    #[error("--endpoint `{address}`: write http://HOST:PORT or unix:/path")]
+    #[error("--endpoint `{address}`: write http://HOST:PORT, https://HOST:PORT or unix:/path")]
     Form {
         /// What was given.
         address: String,
     },
     /// It is no URI.
-    #[error("--endpoint `{address}` is not a valid address: write http://HOST:PORT or unix:/path")]
+    #[error("--endpoint `{address}` is not a valid address: write http://HOST:PORT, https://HOST:PORT or unix:/path")]
     Address {
         /// What was given.
         address: String,
         /// What is wrong with it.
         source: tonic::transport::Error,
     },
+    /// Credentials would go over a plain connection.
+    #[error("--endpoint `{address}` is not encrypted: certificates and tokens need https://HOST:PORT")]
+    NeedsTls {
+        /// What was given.
+        address: String,
+    },
+    /// A file cannot be read.
+    #[error("{path} cannot be read")]
+    File {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A token with bytes that no header can carry.
+    #[error("the token in {path} has characters that cannot be sent; it must be one line of visible ASCII")]
+    Token {
+        /// Its path.
+        path: String,
+    },
 }
 
-/// A channel to the server at `address`: `http://HOST:PORT`, `HOST:PORT`, or `unix:/path`.
+/// A channel with what the caller shows at each call.
+#[derive(Clone)]
+pub struct Connection {
+    channel: Channel,
+    credentials: Credentials,
+}
+
+/// Adds the caller's token.
+#[derive(Clone, Default)]
+pub struct Credentials(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Credentials {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// What calls go through.
+pub type Transport = InterceptedService<Channel, Credentials>;
+
+impl Connection {
+    pub(super) fn transport(self) -> Transport {
+        InterceptedService::new(self.channel, self.credentials)
+    }
+}
+
+impl From<Channel> for Connection {
+    fn from(channel: Channel) -> Connection {
+        Connection { channel, credentials: Credentials::default() }
+    }
+}
+
+/// A connection to a server: `http://HOST:PORT`, `https://HOST:PORT`, `HOST:PORT`, or `unix:/path`.
 ///
 /// Connects when it is first used, and anew after each loss. Must be called within a tokio runtime.
-pub fn connect(address: &str) -> Result<Channel, ConnectError> {
-    let form = || ConnectError::Form { address: address.to_owned() };
-    let invalid = |source| ConnectError::Address { address: address.to_owned(), source };
-    let uri = if let Some(path) = address.strip_prefix("unix:") {
-        if path.trim_start_matches('/').is_empty() {
-            return Err(form());
-        }
-        address.to_owned()
-    } else if let Some((scheme, rest)) = address.split_once("://") {
-        if scheme != "http" || rest.is_empty() {
-            return Err(form());
-        }
-        address.to_owned()
-    } else {
-        format!("http://{address}")
-    };
-    let endpoint = Endpoint::from_shared(uri).map_err(invalid)?;
+pub fn connect(server: &Server) -> Result<Connection, ConnectError> {
+    let address = &server.address;
+    let form = || ConnectError::Form { address: address.clone() };
+    let invalid = |source| ConnectError::Address { address: address.clone(), source };
+    let uri = uri(address).ok_or_else(form)?;
+    let is_tls = uri.starts_with("https://");
+    if !is_tls && (server.token_file.is_some() || server.tls_identity.is_some()) {
+        return Err(ConnectError::NeedsTls { address: address.clone() });
+    }
+    let mut endpoint = Endpoint::from_shared(uri).map_err(invalid)?;
     if !address.starts_with("unix:") && endpoint.uri().port().is_none() {
         return Err(form());
     }
+    if is_tls {
+        endpoint = endpoint.tls_config(tls(server)?).map_err(invalid)?;
+    }
     let endpoint = endpoint.user_agent(concat!("podlaunch-cli/", env!("CARGO_PKG_VERSION"))).map_err(invalid)?;
-    Ok(tuned(endpoint).connect_lazy())
+    Ok(Connection { channel: tuned(endpoint).connect_lazy(), credentials: credentials(server)? })
+}
+
+fn uri(address: &str) -> Option<String> {
+    if let Some(path) = address.strip_prefix("unix:") {
+        return (!path.trim_start_matches('/').is_empty()).then(|| address.to_owned());
+    }
+    match address.split_once("://") {
+        Some(("http" | "https", rest)) if !rest.is_empty() => Some(address.to_owned()),
+        Some(_) => None,
+        None => Some(format!("http://{address}")),
+    }
+}
+
+fn tls(server: &Server) -> Result<ClientTlsConfig, ConnectError> {
+    let mut config = ClientTlsConfig::new();
+    if let Some(ca) = &server.tls_ca {
+        config = config.ca_certificate(Certificate::from_pem(read(ca)?));
+    }
+    if let Some((cert, key)) = &server.tls_identity {
+        config = config.identity(Identity::from_pem(read(cert)?, read(key)?));
+    }
+    Ok(config)
+}
+
+fn credentials(server: &Server) -> Result<Credentials, ConnectError> {
+    let Some(path) = &server.token_file else { return Ok(Credentials::default()) };
+    let text = String::from_utf8_lossy(&read(path)?).trim().to_owned();
+    let value = MetadataValue::try_from(format!("Bearer {text}"));
+    let mut value = value.map_err(|_| ConnectError::Token { path: path.display().to_string() })?;
+    value.set_sensitive(true);
+    Ok(Credentials(Some(value)))
+}
+
+fn read(path: &std::path::Path) -> Result<Vec<u8>, ConnectError> {
+    std::fs::read(path).map_err(|source| ConnectError::File { path: path.display().to_string(), source })
 }
 
 fn tuned(endpoint: Endpoint) -> Endpoint {
@@ -87,12 +179,12 @@ mod tests {
             "unix:///run/podlaunch.sock",
             "unix:podlaunch.sock",
         ] {
-            assert!(connect(address).is_ok(), "{address}");
+            assert!(connect(&Server::at(address)).is_ok(), "{address}");
         }
         for address in
-            ["", "http://", "http://host", "https://host:1", "ftp://host:1", "unix:", "unix:///", "http://a b:1"]
+            ["", "http://", "http://host", "https://", "ftp://host:1", "unix:", "unix:///", "http://a b:1"]
         {
-            let Err(error) = connect(address) else {
+            let Err(error) = connect(&Server::at(address)) else {
                 panic!("{address}");
             };
             assert!(error.to_string().contains("--endpoint"), "{error}");
@@ -117,7 +209,7 @@ mod tests {
             panic!("{:?}", cli.command);
         };
         let (io, out, err, _ctrl_c) = Terminal::new().split();
-        let channel = connect(address).expect(address);
+        let channel = connect(&Server::at(address)).expect(address);
         let status = execute(command, channel, io).await;
         (status.code(), out.text() + &err.text())
     }
@@ -145,7 +237,7 @@ mod tests {
         let (io, _out, err, _ctrl_c) = Terminal::new().split();
         let args = crate::cli::args::InfoArgs { output: crate::cli::args::Format::Text, target: Default::default() };
         let command = crate::cli::ClientCommand::Info(args);
-        let status = crate::cli::execute(command, connect(&address).expect("an address"), io).await;
+        let status = crate::cli::execute(command, connect(&Server::at(&*address)).expect("an address"), io).await;
         assert_eq!(status.code(), 125);
         assert!(err.text().contains("No such file") && err.text().contains("--endpoint"), "{}", err.text());
     }

@@ -27,22 +27,21 @@ mod session;
 mod testing;
 
 use clap::CommandFactory as _;
-use tonic::transport::Channel;
 
 pub use args::{Cli, ClientCommand, Command, Target};
-pub use connect::connect;
+pub use connect::{Connection, connect};
 pub use exit::ExitStatus;
 pub use io::Io;
 
 use session::Client;
 
-/// Runs a client command over `channel` to its end, errors told on stderr.
+/// Runs a client command over `connection` to its end, errors told on stderr.
 ///
 /// Ends early only by its own bounds (`--retry-for`) or, for `run`, by a second Ctrl-C. Dropping the future leaves the
 /// task running.
-pub async fn execute(command: ClientCommand, channel: Channel, io: Io) -> ExitStatus {
+pub async fn execute(command: ClientCommand, connection: impl Into<Connection>, io: Io) -> ExitStatus {
     let (console, interrupts) = io.into_parts();
-    let client = Client::new(channel);
+    let client = Client::new(connection.into().transport());
     let result = match &command {
         ClientCommand::Run(args) => run::run(args, client, console.clone(), interrupts).await,
         ClientCommand::Logs(args) => logs::logs(args, client, console.clone()).await,

@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceBuilder;
 
 use super::answer::ApiFailure;
+use crate::task::Instance;
 
 /// Longest wait for the head of any answer but a watch's or a follow's.
 pub(super) const UNARY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,6 +45,8 @@ pub struct ClusterConfig {
     pub kubeconfig: Option<PathBuf>,
     /// A context of the kubeconfig; else its current one.
     pub context: Option<String>,
+    /// The instance, for the user agent: the API server's audit log then tells whose requests are whose.
+    pub instance: Instance,
 }
 
 /// Why no connection could be set up.
@@ -82,7 +85,7 @@ impl Cluster {
         let mut kube = load(config).await?;
         kube.headers.push((
             http::header::USER_AGENT,
-            http::HeaderValue::from_static(concat!("podlaunch/", env!("CARGO_PKG_VERSION"))),
+            user_agent(&config.instance),
         ));
         let unary = http2_client(&kube)?;
         let namespace = kube.default_namespace.clone();
@@ -145,6 +148,12 @@ async fn load(config: &ClusterConfig) -> Result<kube::Config, ConnectError> {
             .map_err(|source| ConnectError::Kubeconfig { path: format!("(context {context})"), source }),
         (None, None) => kube::Config::infer().await.map_err(ConnectError::NotConfigured),
     }
+}
+
+fn user_agent(instance: &Instance) -> http::HeaderValue {
+    let plain = concat!("podlaunch/", env!("CARGO_PKG_VERSION"));
+    http::HeaderValue::from_str(&format!("{plain} instance/{}", instance.as_str()))
+        .unwrap_or(http::HeaderValue::from_static(plain))
 }
 
 fn http2_client(config: &kube::Config) -> Result<Client, ConnectError> {

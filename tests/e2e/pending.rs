@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::harness::cluster::waiting_reason;
 use crate::harness::spec::{Build as _, command, seconds, sh};
 use crate::harness::v1::env_var::Source;
-use crate::harness::v1::{self, Reason, RetryAdvice, TaskState, TimeoutKind};
+use crate::harness::v1::{self, Reason, TaskState, TimeoutKind};
 use crate::harness::{images, run};
 
 /// Long enough for a busy node to find out that a container cannot start.
@@ -47,10 +47,8 @@ fn a_pull_failure_is_shown_at_once_and_ends_by_the_startup_timeout() {
 
         let outcome = task.assert_ended(TaskState::Failed, Reason::ImagePullFailed);
         assert_eq!(outcome.timeout(), TimeoutKind::Startup);
-        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
-        assert_eq!(outcome.exit_code, None, "a code that Kubernetes makes up is none");
+        task.assert_never_started();
         assert_eq!(outcome.stop.as_ref().map(v1::StopInfo::cause), Some(v1::StopCause::StartupTimeout));
-        assert_eq!(task.output(), b"");
     });
 }
 
@@ -59,9 +57,8 @@ fn a_missing_secret_key_ends_by_the_startup_timeout() {
     run(async |t| {
         t.cluster.create_secret("store", "other", "x").await;
         let key = v1::KeyRef { name: "store".to_owned(), key: "missing".to_owned(), optional: false };
-        let spec = sh("true")
-            .env_from("TOKEN", Source::SecretKey(key))
-            .timeouts(|timeouts| timeouts.startup = Some(STARTUP));
+        let spec =
+            sh("true").env_from("TOKEN", Source::SecretKey(key)).timeouts(|timeouts| timeouts.startup = Some(STARTUP));
         let task = t.start("keyless", spec).await.collect().await;
         let reason = Reason::CreateContainerConfigError;
         let change = task.state_changes().find(|change| change.reason() == reason);
@@ -70,8 +67,7 @@ fn a_missing_secret_key_ends_by_the_startup_timeout() {
         assert!(change.kubernetes_message.contains("missing"), "{change:?}");
         let outcome = task.assert_ended(TaskState::Failed, reason);
         assert_eq!(outcome.timeout(), TimeoutKind::Startup);
-        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
-        assert_eq!(outcome.exit_code, None);
+        task.assert_never_started();
     });
 }
 
@@ -99,9 +95,8 @@ fn an_unschedulable_task_ends_by_the_schedule_timeout() {
         assert!(matches!(change.kubernetes_reason.as_str(), "Unschedulable" | "FailedScheduling"), "{change:?}");
         let outcome = task.assert_ended(TaskState::Failed, Reason::Unschedulable);
         assert_eq!(outcome.timeout(), TimeoutKind::Schedule);
-        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
+        task.assert_never_started();
         assert_eq!(outcome.node_name, "");
-        assert_eq!(outcome.exit_code, None);
     });
 }
 
@@ -116,8 +111,8 @@ fn a_gated_task_waits_and_can_be_cancelled() {
         assert_eq!(stream.seen.state(), TaskState::Pending);
         t.cancel(stream.seen.key(), "").await.expect("it can be cancelled");
         let task = stream.collect().await;
-        let outcome = task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
-        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
+        task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
+        task.assert_never_started();
     });
 }
 

@@ -22,7 +22,7 @@ fn a_cancelled_task_says_its_last_words() {
 
         let task = stream.collect().await;
         let outcome = task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
-        assert_eq!(outcome.exit_code, Some(7));
+        task.assert_exit_code(7);
         assert_eq!(outcome.origin(), v1::Origin::Caller);
         let stop = outcome.stop.as_ref().expect("Outcome.stop is set");
         assert_eq!((stop.cause(), stop.reason.as_str()), (v1::StopCause::Cancel, "no longer wanted"));
@@ -57,7 +57,7 @@ fn a_second_cancel_changes_nothing() {
         assert_eq!(answer.result(), CancelResult::AlreadyStopping);
         let task = stream.collect().await;
         let outcome = task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
-        assert_eq!(outcome.exit_code, Some(0), "a handler's 0 is no success");
+        task.assert_exit_code(0);
         assert_eq!(outcome.stop.as_ref().map(|stop| stop.reason.as_str()), Some("first"));
     });
 }
@@ -70,8 +70,8 @@ fn a_task_that_ignores_the_stop_is_killed() {
         stream.until_line("ready\n").await;
         t.cancel(stream.seen.key(), "").await.expect("it can be cancelled");
         let task = stream.collect().await;
-        let outcome = task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
-        assert_eq!(outcome.exit_code, Some(137));
+        task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
+        task.assert_exit_code(137);
         task.assert_output(b"ready\n");
     });
 }
@@ -83,10 +83,8 @@ fn a_task_without_a_node_is_cancelled() {
         stream.until("why it waits is shown", |seen| seen.showed(Reason::Unschedulable)).await;
         t.cancel(stream.seen.key(), "").await.expect("it can be cancelled");
         let task = stream.collect().await;
-        let outcome = task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
-        assert_eq!(outcome.retry_advice(), RetryAdvice::SafeNeverStarted);
-        assert_eq!(outcome.exit_code, None);
-        assert_eq!(task.output(), b"");
+        task.assert_ended(TaskState::Cancelled, Reason::CancelledByCaller);
+        task.assert_never_started();
     });
 }
 
@@ -118,7 +116,7 @@ fn the_execution_timeout() {
         let task = t.start("endless", spec).await.collect().await;
         let outcome = task.assert_ended(TaskState::Failed, Reason::ExecutionTimeout);
         assert_eq!(outcome.timeout(), TimeoutKind::Execution);
-        assert_eq!(outcome.exit_code, Some(9));
+        task.assert_exit_code(9);
         assert_eq!(outcome.retry_advice(), RetryAdvice::MayHaveSideEffects);
         assert_eq!(outcome.stop.as_ref().map(v1::StopInfo::cause), Some(v1::StopCause::ExecutionTimeout));
         task.assert_output(b"ready\ntold to stop\n");

@@ -3,6 +3,7 @@
 //! Test programs start tests by name, so this one begins among the last; every rule holds at any moment all the same.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -78,19 +79,30 @@ fn reads(entries: &[Entry]) -> Vec<String> {
     too_many.map(|(pod, count)| format!("{count} GETs of {pod:?}, doubts: {:?}", doubts.get(pod))).collect()
 }
 
-/// A server lists once when it starts, and once more for each watch that the API server ended with 410.
+/// A server lists its instance's pods once when it starts, and once more for each watch that the API server ended with
+/// 410. Its watch of Events, which names no instance, begins as often.
 fn lists(entries: &[Entry]) -> Vec<String> {
-    let started = STARTED.load(Ordering::SeqCst) as usize;
+    let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut faults = Vec::new();
-    for resource in ["pods", "events"] {
-        let of = |entry: &&Entry| entry.resource() == resource && entry.is_list();
-        let lists = entries.iter().filter(of).count();
-        let expired = entries.iter().filter(|entry| entry.resource() == resource && entry.code() == 410).count();
-        if lists > started + expired {
-            faults.push(format!("{lists} lists of {resource} by {started} servers, {expired} answers 410"));
+    for (instance, servers) in started {
+        let selector = format!("podlaunch.dev%2Finstance%3D{instance}&");
+        let ours = || entries.iter().filter(|entry| entry.resource() == "pods" && entry.uri.contains(&selector));
+        let lists = ours().filter(|entry| entry.is_list()).count();
+        let expired = ours().filter(|entry| entry.code() == 410).count();
+        if lists > servers + expired {
+            faults.push(format!("{lists} lists of pods by {servers} servers of {instance}, {expired} answers 410"));
         }
     }
+    let (pods, events) = (lists_of(entries, "pods"), lists_of(entries, "events"));
+    if events > pods {
+        faults.push(format!("{events} lists of Events, {pods} of pods"));
+    }
     faults
+}
+
+/// Lists by every podlaunch on the cluster, those of others too.
+fn lists_of(entries: &[Entry], resource: &str) -> usize {
+    entries.iter().filter(|entry| entry.resource() == resource && entry.is_list()).count()
 }
 
 fn creations(entries: &[Entry]) -> Vec<String> {
@@ -107,12 +119,13 @@ fn repetitions(entries: &[Entry]) -> Vec<String> {
         let many = many.iter().filter(|(_, count)| **count > MAX_PATCHES);
         faults.extend(many.map(|(object, count)| format!("{count} times {verb} of {object:?}")));
     }
-    let started = STARTED.load(Ordering::SeqCst) as usize;
+    let started = lists_of(entries, "pods");
     let mut others: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for entry in entries {
         let about_a_pod = entry.resource().starts_with("pods") && !entry.name().is_empty();
         let is_watch_or_write = matches!(entry.verb.as_str(), "watch" | "create" | "patch" | "delete");
-        if !about_a_pod && !is_watch_or_write {
+        // A page has an address of its own each time; `lists` counts the lists.
+        if !about_a_pod && !is_watch_or_write && entry.verb != "list" {
             *others.entry((entry.verb.as_str(), entry.uri.as_str())).or_default() += 1;
         }
     }

@@ -21,8 +21,8 @@ use clap_complete::Shell;
 
 pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs};
 pub use run::{ContainerArgs, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, TimeoutArgs};
-pub use serve::{LocalArgs, LogFormat, ServeArgs};
-pub use target::Target;
+pub use serve::{SecurityArgs, LocalArgs, LogFormat, ServeArgs};
+pub use target::{Server, Target};
 pub use value::{EnvSource, Format, Listen, LocalImage, Pair, Switch};
 
 /// Shown by `run --help`; the same table as [`ExitStatus`](crate::cli::ExitStatus).

@@ -21,9 +21,14 @@ pub enum LogFormat {
 /// `podlaunch serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// Where to listen: IP:PORT or unix:/path. May be given several times
+    /// Where to listen: IP:PORT or unix:/path. May be given several times. Other addresses than loopback are served
+    /// with TLS to known callers only
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     pub listen: Vec<Listen>,
+
+    /// Who may call, and how.
+    #[command(flatten)]
+    pub security: SecurityArgs,
 
     /// Whether gRPC reflection is served
     #[arg(long, value_name = "WHEN", default_value = "on")]
@@ -73,6 +78,35 @@ pub struct ClusterArgs {
     /// With --local: DIR/bin is the only PATH inside the image NAME; other images use this machine's PATH
     #[arg(long, value_name = "NAME=DIR", requires = "local")]
     pub local_image: Vec<LocalImage>,
+}
+
+/// Who may call over the network, and the Unix socket's group.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Security")]
+pub struct SecurityArgs {
+    /// Certificate chain of the server, PEM; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the server, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Certificates whose clients are known callers, PEM: mutual TLS
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+
+    /// Known callers by bearer token: lines NAME:TOKEN; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub token_file: Option<PathBuf>,
+
+    /// Serve anybody who reaches a TLS listener
+    #[arg(long, requires = "tls_cert")]
+    pub allow_unauthenticated: bool,
+
+    /// Group that may connect to the Unix sockets, by name or number [default: the server's own]
+    #[arg(long, value_name = "GROUP")]
+    pub socket_group: Option<String>,
 }
 
 /// The server's bounds and times.

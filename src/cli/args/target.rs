@@ -1,6 +1,7 @@
 //! What a client command talks to, and which task it is about.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -18,25 +19,68 @@ pub const ENDPOINT_VARIABLE: &str = "PODLAUNCH_ENDPOINT";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A server: for [`connect`](crate::cli::connect).
-    Endpoint(String),
+    Endpoint(Server),
     /// An embedded cluster and server in this process.
     Local(Vec<LocalImage>),
+}
+
+/// A server and what is shown to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Server {
+    /// Its address.
+    pub address: String,
+    /// Certificates that vouch for it; the system's otherwise.
+    pub tls_ca: Option<PathBuf>,
+    /// The client's certificate and key.
+    pub tls_identity: Option<(PathBuf, PathBuf)>,
+    /// A file with the caller's token.
+    pub token_file: Option<PathBuf>,
+}
+
+impl Server {
+    /// At an address, without credentials.
+    #[cfg(test)]
+    pub fn at(address: impl Into<String>) -> Server {
+        Server { address: address.into(), ..Server::default() }
+    }
 }
 
 /// The server to talk to.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct EndpointArgs {
-    /// The server: http://HOST:PORT or unix:/path [default: $PODLAUNCH_ENDPOINT, else http://127.0.0.1:50051]
+    /// The server: http://HOST:PORT, https://HOST:PORT or unix:/path
+    /// [default: $PODLAUNCH_ENDPOINT, else http://127.0.0.1:50051]
     #[arg(long, value_name = "ADDRESS")]
     pub endpoint: Option<String>,
+
+    /// With https: the certificates that vouch for the server, PEM
+    #[arg(long, value_name = "FILE", env = "PODLAUNCH_TLS_CA", hide_env_values = true)]
+    pub tls_ca: Option<PathBuf>,
+
+    /// With https: the client's certificate chain, PEM
+    #[arg(long, value_name = "FILE", env = "PODLAUNCH_TLS_CERT", hide_env_values = true, requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// With https: the client's private key, PEM
+    #[arg(long, value_name = "FILE", env = "PODLAUNCH_TLS_KEY", hide_env_values = true, requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// With https: a file with the caller's token
+    #[arg(long, value_name = "FILE", env = "PODLAUNCH_TOKEN_FILE", hide_env_values = true)]
+    pub token_file: Option<PathBuf>,
 }
 
 impl EndpointArgs {
-    /// The flag, else the environment, else the default.
+    /// Where the server is and what is shown to it.
     #[must_use]
-    pub fn resolve(&self) -> String {
-        self.resolve_with(std::env::var(ENDPOINT_VARIABLE).ok())
+    pub fn resolve(&self) -> Server {
+        Server {
+            address: self.resolve_with(std::env::var(ENDPOINT_VARIABLE).ok()),
+            tls_ca: self.tls_ca.clone(),
+            tls_identity: self.tls_cert.clone().zip(self.tls_key.clone()),
+            token_file: self.token_file.clone(),
+        }
     }
 
     fn resolve_with(&self, environment: Option<String>) -> String {
@@ -168,7 +212,7 @@ mod tests {
 
     #[test]
     fn flag_then_environment_then_default() {
-        let flag = EndpointArgs { endpoint: Some("http://a:1".to_owned()) };
+        let flag = EndpointArgs { endpoint: Some("http://a:1".to_owned()), ..EndpointArgs::default() };
         let none = EndpointArgs::default();
         let environment = || Some("http://b:2".to_owned());
         assert_eq!(flag.resolve_with(environment()), "http://a:1");

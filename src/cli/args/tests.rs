@@ -113,7 +113,7 @@ fn where_a_command_is_sent() {
         Ok(Command::Client(command)) => command.target(),
         other => panic!("{other:?}"),
     };
-    let here = Target::Endpoint("unix:/p.sock".to_owned());
+    let here = Target::Endpoint(super::Server::at("unix:/p.sock"));
     for line in [
         &["get", "t", "--endpoint", "unix:/p.sock"][..],
         &["logs", "t", "--endpoint", "unix:/p.sock"],

@@ -23,16 +23,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 use tonic::Status;
-use tonic::transport::Channel;
 
 use self::live::{Live, Message};
 use self::retry::{Backoff, CallEnd, judge, never_connected};
 use super::failure::Failure;
 use crate::proto::v1;
+use super::connect::Transport;
 use v1::podlaunch_service_client::PodlaunchServiceClient;
 
 /// The client of the service.
-pub(super) type Client = PodlaunchServiceClient<Channel>;
+pub(super) type Client = PodlaunchServiceClient<Transport>;
 
 /// For how long a server that was never reached is waited for: a wrong address shall not take minutes to show.
 const FIRST_CONTACT: Duration = Duration::from_secs(10);

@@ -63,9 +63,10 @@ impl Entry {
         self.response_status.code
     }
 
-    /// A list, or the watch that begins with one.
+    /// A list, or the watch that begins with one. Further pages of a list are part of it.
     pub fn is_list(&self) -> bool {
-        self.verb == "list" || (self.verb == "watch" && self.uri.contains("sendInitialEvents=true"))
+        let page = self.uri.contains("continue=");
+        (self.verb == "list" && !page) || (self.verb == "watch" && self.uri.contains("sendInitialEvents=true"))
     }
 }
 

@@ -152,6 +152,21 @@ impl Collected {
         outcome
     }
 
+    /// Panics unless the outcome says that the primary container never ran.
+    #[track_caller]
+    pub fn assert_never_started(&self) {
+        let outcome = self.outcome();
+        assert_eq!(outcome.retry_advice(), v1::RetryAdvice::SafeNeverStarted, "\n{self}");
+        assert_eq!(outcome.exit_code, None, "a code that Kubernetes makes up is none\n{self}");
+        assert_eq!(self.output(), b"", "no line is invented\n{self}");
+    }
+
+    /// Panics unless the outcome has this exit code.
+    #[track_caller]
+    pub fn assert_exit_code(&self, code: i32) {
+        assert_eq!(self.outcome().exit_code, Some(code), "\n{self}");
+    }
+
     /// Panics unless the primary container's log is exactly `expected`, and delivered COMPLETE.
     #[track_caller]
     pub fn assert_output(&self, expected: &[u8]) {

@@ -1,9 +1,9 @@
 //! `podlaunch serve` as a process: one shared by the run, and such as a test starts, kills and restarts itself.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use nix::sys::signal::Signal;
 use tonic::transport::{Channel, Endpoint};
@@ -16,8 +16,8 @@ use super::podlaunch::Podlaunch;
 use super::process::{Process, SCRATCH, unique};
 use super::wait;
 
-/// How many servers this run has started: each may list once.
-pub static STARTED: AtomicU32 = AtomicU32::new(0);
+/// How many servers of each instance this run has started: each may list once.
+pub static STARTED: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
 /// When the first of them was started.
 pub static FIRST_START: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
@@ -58,7 +58,7 @@ impl Server {
 
     fn start_on(instance: &str, listen: &str, endpoint: String, flags: &[&str]) -> Server {
         LazyLock::force(&FIRST_START);
-        STARTED.fetch_add(1, Ordering::SeqCst);
+        *STARTED.lock().unwrap_or_else(PoisonError::into_inner).entry(instance.to_owned()).or_default() += 1;
         let mut command = Command::new(BINARY);
         command
             .arg("serve")

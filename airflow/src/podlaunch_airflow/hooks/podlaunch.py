@@ -23,6 +23,7 @@ from podlaunch_airflow import HIDDEN_FIELDS, PLACEHOLDERS
 from podlaunch_airflow.compat import AirflowException, BaseHook
 
 DEFAULT_PORT = 50051
+DELETE_FEATURE = "delete_task"
 _KNOWN_EXTRA = frozenset(
     (
         "namespace",
@@ -152,6 +153,15 @@ class PodlaunchHook(BaseHook):
     def server_info(self) -> ServerInfo:
         """What the server is."""
         return self.get_conn().server_info()
+
+    def delete(self, key: TaskKey) -> bool:
+        """Releases a finished task's pod. False: client or server cannot, retention will."""
+        client = self.get_conn()
+        delete = getattr(client, "delete", None)
+        if delete is None or not client.server_info().has(DELETE_FEATURE):
+            return False
+        delete(key)
+        return True
 
     def cancel_apart(self, key: TaskKey, reason: str) -> str:
         """Cancels over a connection of its own: for signal handlers, which may interrupt a call of the hook's.

@@ -105,6 +105,7 @@ class PodlaunchOperator(PodOperator):
         )
         try:
             accepted, termination = self._follow(self._launch_key(context, pod), spec, tasklog, context)
+            self._clean_up(termination.outcome)
         except PodlaunchError as error:
             raise AirflowException(f"podlaunch: {error}") from error
         finally:
@@ -181,7 +182,6 @@ class PodlaunchOperator(PodOperator):
         return accepted
 
     def _finish(self, accepted: Accepted, outcome: Outcome, tasklog: TaskLog) -> Any:
-        self._say_kept(outcome)
         if is_skip(outcome, self.skip_on_exit_code):
             raise AirflowSkipException(f"Pod ended with exit code {outcome.exit_code}: skipped")
         if not outcome.succeeded:
@@ -196,12 +196,23 @@ class PodlaunchOperator(PodOperator):
             self.log.warning("do_xcom_push: the container wrote no result")
         return result
 
-    def _say_kept(self, outcome: Outcome) -> None:
+    def _clean_up(self, outcome: Outcome) -> None:
+        """`delete_active_pod` and `keep_pod` leave a pod that has ended to podlaunch's retention."""
         wants_delete = self.on_finish_action == "delete_pod" or (
             self.on_finish_action == "delete_succeeded_pod" and outcome.succeeded
         )
-        if wants_delete:
-            self.log.info("on_finish_action=%s: podlaunch keeps the pod until its retention", self.on_finish_action)
+        if not wants_delete or self._key is None:
+            return
+        try:
+            deleted = self.hook.delete(self._key)
+        except PodlaunchError as error:
+            # How the task ended is known: what is left of it does not change that.
+            self.log.warning("The pod could not be deleted, podlaunch's retention will: %s", error)
+        else:
+            if not deleted:
+                self.log.info(
+                    "on_finish_action=%s: the pod stays until podlaunch's retention", self.on_finish_action
+                )
 
     def _cancel(self, key: TaskKey) -> None:
         # In a thread: this may run in a signal handler that interrupted a call of this thread's.

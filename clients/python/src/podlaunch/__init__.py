@@ -14,9 +14,9 @@
 
 from __future__ import annotations
 
-from podlaunch._channel import VERSION as __version__  # noqa: N811
 from podlaunch._channel import Tls, token_file
 from podlaunch._session import Retrying
+from podlaunch._version import VERSION as __version__  # noqa: N811
 from podlaunch.aio import AsyncClient, AsyncTaskStream
 from podlaunch.client import Client, TaskStream
 from podlaunch.enums import (

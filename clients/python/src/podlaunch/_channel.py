@@ -15,7 +15,7 @@ from typing import Any, Callable, Optional, Union
 import grpc
 from google.protobuf import __version__ as protobuf_version
 
-VERSION = "0.1.0"
+from podlaunch._version import VERSION
 
 Metadata = Sequence[tuple[str, str]]
 Token = Union[str, Callable[[], str]]

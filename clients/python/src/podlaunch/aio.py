@@ -21,7 +21,7 @@ from podlaunch._channel import Address, Metadata, Tls, Token, address, call_meta
 from podlaunch._convert import from_proto
 from podlaunch._requests import AnyKey
 from podlaunch._session import Contact, Patience, Request, Session
-from podlaunch.client import FIRST_CONTACT, RETRY_FOR, OnRetry
+from podlaunch.client import FIRST_CONTACT, RETRY_FOR, OnRetry, log_retry
 from podlaunch.enums import EventKind, PreviousActivePolicy, StreamStart, StreamUntil
 from podlaunch.errors import PodlaunchError, error_of_rpc
 from podlaunch.events import Event, Termination
@@ -39,7 +39,7 @@ class AsyncTaskStream(AsyncIterator[Event]):
     As `TaskStream`. Read by one asyncio task.
     """
 
-    def __init__(self, session: Session, call: Callable[[Request], Any], on_retry: Optional[OnRetry]) -> None:
+    def __init__(self, session: Session, call: Callable[[Request], Any], on_retry: OnRetry) -> None:
         self._session = session
         self._start = call
         self._on_retry = on_retry
@@ -163,12 +163,12 @@ class AsyncTaskStream(AsyncIterator[Event]):
             raise
         if retrying is not None:
             self._ready_at = now + retrying.delay
-            if self._on_retry is not None:
-                self._on_retry(retrying)
+            self._on_retry(retrying)
 
     def _drop(self) -> None:
         if self._read is not None:
-            # Waiters see it end; its own error is of no interest.
+            # Waiters see it end; its own error, if it had one, is of no interest.
+            self._read.add_done_callback(lambda read: read.cancelled() or read.exception())
             self._read.cancel()
         if self._call is not None:
             self._call.cancel()
@@ -195,11 +195,12 @@ class AsyncClient:
         self._metadata = tuple(metadata)
         self._retry_for = retry_for
         self._first_contact = first_contact
-        self._on_retry = on_retry
+        self._on_retry: OnRetry = on_retry or log_retry
         self._channel_options = tuple(channel_options)
         self._contact = Contact()
         self._channel: Optional[grpc.aio.Channel] = None
         self._stub: Any = None
+        self._closed = False
         self._pid = 0
 
     def launch(
@@ -289,7 +290,8 @@ class AsyncClient:
         return from_proto(ServerInfo, await self._unary("GetServerInfo", v1.GetServerInfoRequest(), metadata))
 
     async def close(self) -> None:
-        """Closes the connection. Streams of it that are open fail."""
+        """Closes the connection, for good: streams that are open fail with ValueError at their next message."""
+        self._closed = True
         channel, self._channel, self._stub = self._channel, None, None
         if channel is not None:
             await channel.close(None)
@@ -328,14 +330,15 @@ class AsyncClient:
                 self._contact.reached = True
                 return response
             if retrying is not None:
-                if self._on_retry is not None:
-                    self._on_retry(retrying)
+                self._on_retry(retrying)
                 await asyncio.sleep(retrying.delay)
 
     def _call_metadata(self, more: Metadata) -> list[tuple[str, str]]:
         return call_metadata(self._token, (*self._metadata, *more))
 
     def _service(self) -> Any:
+        if self._closed:
+            raise ValueError("the client is closed")
         if self._stub is None or self._pid != os.getpid():
             self._channel = self._connect()
             self._stub = _Stub(self._channel)

@@ -6,6 +6,7 @@ Client.get, .cancel, …  ─ repeated while that can help ─▶ one call
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -34,7 +35,14 @@ _Stub: Any = v1.PodlaunchServiceStub
 RETRY_FOR = 300.0
 FIRST_CONTACT = 10.0
 
+_logger = logging.getLogger("podlaunch")
+
 OnRetry = Callable[[Retrying], None]
+
+
+def log_retry(retrying: Retrying) -> None:
+    """What is done before a repeat if no `on_retry` is given."""
+    _logger.warning("retrying in %.1f s (try %d): %s", retrying.delay, retrying.tries, retrying.error)
 
 
 class TaskStream(Iterator[Event]):
@@ -44,7 +52,7 @@ class TaskStream(Iterator[Event]):
     the task. Read by one thread; `cancel_stream` may be called from any.
     """
 
-    def __init__(self, session: Session, call: Callable[[Request], Any], on_retry: Optional[OnRetry]) -> None:
+    def __init__(self, session: Session, call: Callable[[Request], Any], on_retry: OnRetry) -> None:
         self._session = session
         self._start = call
         self._on_retry = on_retry
@@ -164,8 +172,7 @@ class TaskStream(Iterator[Event]):
             raise
         if retrying is not None:
             self._ready_at = now + retrying.delay
-            if self._on_retry is not None:
-                self._on_retry(retrying)
+            self._on_retry(retrying)
 
     def _end_at(self, deadline: float) -> None:
         call = self._call
@@ -200,12 +207,13 @@ class Client:
         self._metadata = tuple(metadata)
         self._retry_for = retry_for
         self._first_contact = first_contact
-        self._on_retry = on_retry
+        self._on_retry: OnRetry = on_retry or log_retry
         self._channel_options = tuple(channel_options)
         self._contact = Contact()
         self._lock = threading.RLock()
         self._channel: Optional[grpc.Channel] = None
         self._stub: Any = None
+        self._closed = False
         self._pid = 0
 
     def launch(
@@ -295,8 +303,9 @@ class Client:
         return from_proto(ServerInfo, self._unary("GetServerInfo", v1.GetServerInfoRequest(), metadata))
 
     def close(self) -> None:
-        """Closes the connection. Streams of it that are open fail."""
+        """Closes the connection, for good: streams that are open fail with ValueError at their next message."""
         with self._lock:
+            self._closed = True
             channel, self._channel, self._stub = self._channel, None, None
         if channel is not None:
             channel.close()
@@ -335,8 +344,7 @@ class Client:
                 self._contact.reached = True
                 return response
             if retrying is not None:
-                if self._on_retry is not None:
-                    self._on_retry(retrying)
+                self._on_retry(retrying)
                 time.sleep(retrying.delay)
 
     def _call_metadata(self, more: Metadata) -> list[tuple[str, str]]:
@@ -344,6 +352,8 @@ class Client:
 
     def _service(self) -> Any:
         with self._lock:
+            if self._closed:
+                raise ValueError("the client is closed")
             if self._stub is None or self._pid != os.getpid():
                 # After a fork the parent's connection must not be touched, not even to close it.
                 self._channel = self._connect()

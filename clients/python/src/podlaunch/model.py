@@ -157,7 +157,6 @@ class TaskTimes:
     scheduled_time: Optional[datetime]
     started_time: Optional[datetime]
     finished_time: Optional[datetime]
-    decided_time: Optional[datetime]
 
 
 @of(v1.Outcome)

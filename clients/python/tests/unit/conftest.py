@@ -75,7 +75,8 @@ async def _acollect(target: str, method: str = "launch", *args: Any, client: Any
     async with AsyncClient(target, on_retry=seen.retries.append, **dict(client)) as one:
         seen.stream = getattr(one, method)(*(args or ("t", SPEC)), **named)
         try:
-            seen.events.extend([event async for event in seen.stream])
+            async for event in seen.stream:
+                seen.events.append(event)
         except PodlaunchError as error:
             seen.error = error
     return seen

@@ -18,7 +18,8 @@ from google.protobuf.any_pb2 import Any as ProtoAny
 from google.rpc import error_details_pb2, status_pb2
 
 from podlaunch import v1
-from podlaunch.enums import AcceptedHow, TaskState
+from podlaunch._open_enum import number
+from podlaunch.enums import AcceptedHow, CancelResult, FeatureState, TaskState
 
 KEY = v1.TaskKey(cluster="c", namespace="n", task_id="t", attempt=1)
 
@@ -51,7 +52,7 @@ Fault = Union[Refuse, End, Drain]
 
 
 def state(value: TaskState) -> v1.Event:
-    return v1.Event(state_change=v1.StateChange(state=int(value)))
+    return v1.Event(state_change=v1.StateChange(state=number(value)))
 
 
 def log(data: bytes) -> v1.Event:
@@ -59,7 +60,7 @@ def log(data: bytes) -> v1.Event:
 
 
 def end(value: TaskState = TaskState.SUCCEEDED, exit_code: int = 0) -> v1.Event:
-    return v1.Event(termination=v1.Termination(outcome=v1.Outcome(state=int(value), exit_code=exit_code)))
+    return v1.Event(termination=v1.Termination(outcome=v1.Outcome(state=number(value), exit_code=exit_code)))
 
 
 def five_events() -> list[v1.Event]:
@@ -67,7 +68,7 @@ def five_events() -> list[v1.Event]:
 
 
 def cursors(count: int) -> list[bytes]:
-    return [str(number).encode() for number in range(1, count + 1)]
+    return [str(place).encode() for place in range(1, count + 1)]
 
 
 def packed(*details: Any) -> list[ProtoAny]:
@@ -109,15 +110,17 @@ class Fake(v1.PodlaunchServiceServicer):
         fault = next(self._faults, None)
         if isinstance(fault, Refuse):
             self._abort(context, fault.code, fault.details)
-        return v1.GetTaskResponse(task=v1.Task(key=request.key, state=int(TaskState.RUNNING)))
+        return v1.GetTaskResponse(task=v1.Task(key=request.key, state=number(TaskState.RUNNING)))
 
     def CancelTask(self, request: Any, context: Any) -> Any:
         self._note(request, context)
-        return v1.CancelTaskResponse(result=1, task=v1.Task(key=request.key))
+        return v1.CancelTaskResponse(result=number(CancelResult.STOPPING), task=v1.Task(key=request.key))
 
     def GetServerInfo(self, request: Any, context: Any) -> Any:
         self._note(request, context)
-        return v1.GetServerInfoResponse(version="1", features=[v1.Feature(name="launch", state=1)])
+        return v1.GetServerInfoResponse(
+            version="1", features=[v1.Feature(name="launch", state=number(FeatureState.AVAILABLE))]
+        )
 
     def _stream(self, request: Any, context: Any, response: Any, start: int) -> Iterator[Any]:
         self._note(request, context)
@@ -127,7 +130,7 @@ class Fake(v1.PodlaunchServiceServicer):
         if getattr(request, "validate_only", False):
             yield response(validated=v1.Validated(key=KEY, pod_name="pod"))
             return
-        yield response(accepted=v1.Accepted(key=KEY, how=int(AcceptedHow.CREATED), cursor=str(start).encode()))
+        yield response(accepted=v1.Accepted(key=KEY, how=number(AcceptedHow.CREATED), cursor=str(start).encode()))
         yield response()  # a message newer than the client
         limit = fault.events if isinstance(fault, (End, Drain)) else None
         yield from self._play(response, start, limit, context)
@@ -139,18 +142,18 @@ class Fake(v1.PodlaunchServiceServicer):
         if isinstance(fault, End) and fault.code is not None:
             self._abort(context, fault.code, ())
         if fault is None and getattr(request, "until", 0) == 2 and not self.events[-1].HasField("termination"):
-            yield response(end_of_available=v1.EndOfAvailable(cursor=b"end", state=int(TaskState.RUNNING)))
+            yield response(end_of_available=v1.EndOfAvailable(cursor=b"end", state=number(TaskState.RUNNING)))
 
     def _play(self, response: Any, start: int, limit: Optional[int], context: Any) -> Iterator[Any]:
         stop = None if limit is None else start + limit
-        for number, event in itertools.islice(enumerate(self.events, 1), start, stop):
+        for place, event in itertools.islice(enumerate(self.events, 1), start, stop):
             sent = v1.Event()
             sent.CopyFrom(event)
             sent.key.CopyFrom(KEY)
-            sent.cursor = str(number).encode()
-            sent.stream_sequence = number - start
+            sent.cursor = str(place).encode()
+            sent.stream_sequence = place - start
             yield response(event=sent)
-            while number == self.hold_after and context.is_active() and not self.hold.wait(0.05):
+            while place == self.hold_after and context.is_active() and not self.hold.wait(0.05):
                 pass
 
     def _note(self, request: Any, context: Any) -> None:

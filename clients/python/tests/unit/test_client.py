@@ -157,3 +157,15 @@ def test_a_forked_process_gets_a_connection_of_its_own(start: Start, monkeypatch
         client.get("t")
         assert client._channel is not before
         before.close()
+
+
+def test_a_closed_client_stays_closed(start: Start) -> None:
+    fake = Fake(hold_after=2)
+    client = Client(start(fake).target)
+    stream = client.launch("t", SPEC)
+    next(stream)
+    client.close()
+    with pytest.raises(ValueError, match="closed"):
+        list(stream)
+    with pytest.raises(ValueError, match="closed"):
+        client.get("t")

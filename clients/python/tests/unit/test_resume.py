@@ -205,13 +205,12 @@ def test_each_event_comes_once_and_in_order_whatever_breaks(start: Start, collec
 
     def fault() -> Fault:
         code = chance.choice([None, Code.UNKNOWN, Code.UNAVAILABLE, Code.INTERNAL, Code.ABORTED, Code.CANCELLED])
-        return chance.choice(
-            [
-                Refuse(code or Code.UNAVAILABLE),
-                End(chance.randrange(4), code),
-                Drain(chance.randrange(4), chance.randrange(3)),
-            ]
-        )
+        faults: list[Fault] = [
+            Refuse(code or Code.UNAVAILABLE),
+            End(chance.randrange(4), code),
+            Drain(chance.randrange(4), chance.randrange(3)),
+        ]
+        return chance.choice(faults)
 
     lines = [log(f"{number}\n".encode()) for number in range(chance.randrange(20))]
     events = [state(TaskState.RUNNING), *lines, end(TaskState.FAILED, 3)]

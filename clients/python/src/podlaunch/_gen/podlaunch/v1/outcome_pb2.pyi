@@ -118,18 +118,16 @@ class TaskResult(_message.Message):
     def __init__(self, state: _Optional[_Union[ResultState, str]] = ..., data: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[bytes] = ...) -> None: ...
 
 class TaskTimes(_message.Message):
-    __slots__ = ("created_time", "scheduled_time", "started_time", "finished_time", "decided_time")
+    __slots__ = ("created_time", "scheduled_time", "started_time", "finished_time")
     CREATED_TIME_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_TIME_FIELD_NUMBER: _ClassVar[int]
     STARTED_TIME_FIELD_NUMBER: _ClassVar[int]
     FINISHED_TIME_FIELD_NUMBER: _ClassVar[int]
-    DECIDED_TIME_FIELD_NUMBER: _ClassVar[int]
     created_time: _timestamp_pb2.Timestamp
     scheduled_time: _timestamp_pb2.Timestamp
     started_time: _timestamp_pb2.Timestamp
     finished_time: _timestamp_pb2.Timestamp
-    decided_time: _timestamp_pb2.Timestamp
-    def __init__(self, created_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., scheduled_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., decided_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, created_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., scheduled_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., started_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finished_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("state", "reason", "reason_version", "kubernetes_reason", "kubernetes_message", "origin", "retry_advice", "certainty", "exit_code", "signal", "oom_killed", "container", "containers", "times", "result", "termination_message", "timeout", "stop", "node_name", "shortened")
