@@ -140,7 +140,8 @@ say "a client pod launches through the Service over mTLS"
 client_pod mutual "$name-client-client" run --endpoint https://ADDRESS --tls-ca /tls/ca.crt "${certificate[@]}" \
   --namespace "$tasks" --task-id over-tls --image "$task_image" -- echo 'hello over TLS' ||
   { client_log mutual >&2; fail "the client pod did not succeed"; }
-client_log mutual | grep -qx 'hello over TLS' || { client_log mutual >&2; fail "the task's line did not come"; }
+client_log mutual >"$work/out"
+grep -qx 'hello over TLS' "$work/out" || { cat "$work/out" >&2; fail "the task's line did not come"; }
 refused no-certificate "$name-client-client" --endpoint https://ADDRESS --tls-ca /tls/ca.crt
 refused plaintext "$name-client-client" --endpoint http://ADDRESS
 # The client, too, knows whom it speaks to: the system's roots do not vouch for the chart's CA.
@@ -285,8 +286,8 @@ sed -e "s|image: ghcr.io/.*|image: $image|; s|imagePullPolicy: .*|imagePullPolic
 kubectl -n "$home" wait pod/airflow-scheduler --timeout=60s >/dev/null \
   --for=jsonpath='{.status.containerStatuses[?(@.name=="scheduler")].state.terminated.exitCode}'=0 ||
   { kubectl -n "$home" logs airflow-scheduler --all-containers >&2; fail "the scheduler's container did not reach the sidecar"; }
-kubectl -n "$home" logs airflow-scheduler --container scheduler | grep -q 'hello from beside' ||
-  fail "the task's line did not come through the sidecar"
+kubectl -n "$home" logs airflow-scheduler --container scheduler >"$work/out"
+grep -qx 'hello from beside' "$work/out" || fail "the task's line did not come through the sidecar"
 kubectl -n "$home" delete pod airflow-scheduler --grace-period=1 --wait=false >/dev/null
 
 # --- 5. upgrade, cluster-wide, uninstall --------------------------------------------------
