@@ -1,7 +1,7 @@
 //! podlaunch beside a raw client of the Kubernetes API, in the same run, interleaved, on the same cluster.
 //!
 //! ```text
-//! cargo bench --bench podlaunch [-- ROW…]          ROW: termination, launches, lines (default: these), followed
+//! cargo bench --bench podlaunch [-- ROW…]          ROW: termination, followed, launches, lines (default: all)
 //!
 //! cluster (given, or `podlaunch local`) ◀── podlaunch serve ◀── gRPC over a Unix socket ◀─┐
 //!          ▲                                                                               ├─ this process
@@ -16,7 +16,7 @@
 //! - `PODLAUNCH_BENCH_KUBECONFIG`: the cluster; unset or empty: an embedded one, started for the run
 //! - `PODLAUNCH_BENCH_LOG_MAX_SIZE`: the kubelet's containerLogMaxSize there (default 10Mi)
 //! - `PODLAUNCH_BENCH_TASKS` (40), `PODLAUNCH_BENCH_LAUNCHES` (300), `PODLAUNCH_BENCH_BLOCKS` (3),
-//!   `PODLAUNCH_BENCH_FOLLOWS` (3): how many
+//!   `PODLAUNCH_BENCH_FOLLOWS` (3): how many. Three minutes or so in all; the embedded cluster takes one
 //!
 //! Result: a table on stdout, every single number in `target/bench/podlaunch.json`. Makes a namespace of its own and
 //! deletes it at the end.

@@ -22,8 +22,6 @@ pub enum RowName {
 
 impl RowName {
     const ALL: [RowName; 4] = [RowName::Termination, RowName::Followed, RowName::Launches, RowName::Lines];
-    /// Without the one that takes longest.
-    const DEFAULT: [RowName; 3] = [RowName::Termination, RowName::Launches, RowName::Lines];
 
     /// As on the command line.
     pub fn as_str(self) -> &'static str {
@@ -43,7 +41,7 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
     /// `serve --container-log-max-size`.
     pub log_max_size: String,
-    /// Tasks, and as many raw pods, of rows `termination` and `followed`.
+    /// Tasks, and as many raw pods, of each of rows `termination` and `followed`; fewer where that takes too long.
     pub tasks: usize,
     /// Pods of each block of row `launches`.
     pub launches: usize,
@@ -74,7 +72,7 @@ impl Settings {
             return Ok(None);
         }
         if rows.is_empty() {
-            rows.extend(RowName::DEFAULT);
+            rows.extend(RowName::ALL);
         }
         let kubeconfig = std::env::var_os("PODLAUNCH_BENCH_KUBECONFIG").filter(|path| !path.is_empty());
         Ok(Some(Settings {

@@ -12,7 +12,7 @@
 //! `termination`: the task has ended before a node says that it runs, so all of its log is read after its end; the raw
 //! client reads the last line only. `followed`: the log is being followed, and its end is left.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::json;
@@ -32,6 +32,9 @@ use crate::workload::{SHORT_LINES, Workload};
 const ALLOWED: f64 = 3.0;
 /// Pairs before the first that counts: connections and caches.
 const WARM_UP: usize = 2;
+/// After this long no further pair is begun, once there are [`LEAST`].
+const LIMIT: Duration = Duration::from_secs(75);
+const LEAST: usize = 10;
 /// Bytes of an outcome as podlaunch stores it, about.
 const OUTCOME_SIZE: usize = 1024;
 
@@ -92,7 +95,11 @@ pub async fn run(bench: &Bench, settings: &Settings, kind: Kind) -> anyhow::Resu
     let watch = PodWatch::start(&bench.raw, "").await?;
     let mut ours = Vec::new();
     let mut raws = Vec::new();
+    let begun = Instant::now();
     for index in 0..WARM_UP + settings.tasks {
+        if ours.len() >= LEAST && begun.elapsed() > LIMIT {
+            break;
+        }
         let (our, raw) = if index % 2 == 0 {
             let our = task(bench, &watch, kind, index).await?;
             (our, pod(bench, &watch, kind, index).await?)

@@ -136,8 +136,7 @@ fn hash(token: &str) -> [u8; 32] {
 }
 
 fn parse(path: &std::path::Path) -> Result<HashMap<[u8; 32], String>, TokenError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| TokenError::Read { path: path.to_path_buf(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| TokenError::Read { path: path.to_path_buf(), source })?;
     let mut names = HashMap::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -20,8 +20,8 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tracing::{info, warn};
 
-use super::embedded;
 use super::auth::{Local, Network, Strangers, Tokens};
+use super::embedded;
 use super::listen::{Bound, Security, bind, group};
 use super::tls::{self, ClientCertificate, Reloading, TlsFiles};
 use crate::api::{self, Gate, ServerInfo};

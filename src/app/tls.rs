@@ -106,7 +106,9 @@ impl Reloading {
                         state.config = Arc::new(config);
                         state.stamps = stamps;
                     }
-                    Err(error) => warn!(error = %format!("{:#}", anyhow::Error::new(error)), "the changed TLS files cannot be used yet"),
+                    Err(error) => {
+                        warn!(error = %format!("{:#}", anyhow::Error::new(error)), "the changed TLS files cannot be used yet")
+                    }
                 }
             }
         }
@@ -126,8 +128,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 
 fn load(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let chain = certificates(&files.cert)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|source| TlsError::Pem { path: files.key.clone(), source })?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|source| TlsError::Pem { path: files.key.clone(), source })?;
     let builder = ServerConfig::builder();
     let builder = match &files.client_ca {
         None => builder.with_no_client_auth(),

@@ -181,9 +181,7 @@ mod tests {
         ] {
             assert!(connect(&Server::at(address)).is_ok(), "{address}");
         }
-        for address in
-            ["", "http://", "http://host", "https://", "ftp://host:1", "unix:", "unix:///", "http://a b:1"]
-        {
+        for address in ["", "http://", "http://host", "https://", "ftp://host:1", "unix:", "unix:///", "http://a b:1"] {
             let Err(error) = connect(&Server::at(address)) else {
                 panic!("{address}");
             };

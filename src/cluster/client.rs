@@ -83,10 +83,7 @@ impl Cluster {
     /// Connects as configured; nothing is sent yet.
     pub async fn connect(config: &ClusterConfig) -> Result<Cluster, ConnectError> {
         let mut kube = load(config).await?;
-        kube.headers.push((
-            http::header::USER_AGENT,
-            user_agent(&config.instance),
-        ));
+        kube.headers.push((http::header::USER_AGENT, user_agent(&config.instance)));
         let unary = http2_client(&kube)?;
         let namespace = kube.default_namespace.clone();
         let pool = LogPool::new(Source::Config(Box::new(kube)));

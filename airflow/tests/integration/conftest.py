@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -22,17 +21,44 @@ from podlaunch import Client
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 KUBECONFIG = os.environ.get("PODLAUNCH_E2E_KUBECONFIG", "")
+AIRFLOW = str(Path(sys.executable).parent / "airflow")
 INSTANCE = f"airflow-test-{os.getpid()}"
 DEADLINE = 300.0
 """How long (s) a command of Airflow may take on a busy machine."""
 
 
-@dataclass(frozen=True)
 class Server:
     """A served podlaunch."""
 
-    target: str
-    log: Path
+    def __init__(self, directory: Path) -> None:
+        self.target = f"unix://{directory / 'podlaunch.sock'}"
+        self._log = directory / "serve.log"
+        self._command = [os.environ["PODLAUNCH_BIN"], "serve", "--listen", self.target.replace("://", ":")]
+        self._command += _cluster(directory)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=log)
+        with Client(self.target, first_contact=60) as caller:
+            caller.server_info()
+
+    def kill(self) -> None:
+        """As a crash does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """As an orderly end does; then kills."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 @dataclass(frozen=True)
@@ -64,7 +90,7 @@ class Airflow:
         self.dags = home / "dags"
         self.dags.mkdir(parents=True)
         connection = {"conn_type": "podlaunch", "host": server.target}
-        self._env = {
+        self.env = {
             **os.environ,
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
@@ -76,11 +102,9 @@ class Airflow:
 
     def run(self, *arguments: str) -> str:
         """Runs the command `airflow`; its output, whatever its exit code."""
-        airflow = Path(sys.executable).parent / "airflow"
-        command = [str(airflow), *arguments]
         done = subprocess.run(
-            command,
-            env=self._env,
+            [AIRFLOW, *arguments],
+            env=self.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=DEADLINE,
@@ -109,24 +133,12 @@ class Airflow:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`podlaunch serve`, answering."""
-    directory = tmp_path_factory.mktemp("podlaunch")
-    log = directory / "serve.log"
-    target = f"unix://{directory / 'podlaunch.sock'}"
-    command = [os.environ["PODLAUNCH_BIN"], "serve", "--listen", target.replace("://", ":")]
-    command += _cluster(directory)
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
+    made = Server(tmp_path_factory.mktemp("podlaunch"))
     try:
-        with Client(target, first_contact=60) as caller:
-            caller.server_info()
-        yield Server(target, log)
+        made.start()
+        yield made
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        made.stop()
         if KUBECONFIG:
             _delete_pods()
 

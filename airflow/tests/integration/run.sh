@@ -11,7 +11,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 venv=${PODLAUNCH_AIRFLOW_VENV:-$root/target/airflow-venv}
 export PODLAUNCH_BIN=${PODLAUNCH_BIN:-$root/target/debug/podlaunch}
-export PYTHONDONTWRITEBYTECODE=1
+# Compiled once, and not into the tree.
+export PYTHONPYCACHEPREFIX=$venv/pycache
 
 UV_VERSION=0.13.9
 

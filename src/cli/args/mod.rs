@@ -21,7 +21,7 @@ use clap_complete::Shell;
 
 pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs};
 pub use run::{ContainerArgs, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, TimeoutArgs};
-pub use serve::{SecurityArgs, LocalArgs, LogFormat, ServeArgs};
+pub use serve::{LocalArgs, LogFormat, SecurityArgs, ServeArgs};
 pub use target::{Server, Target};
 pub use value::{EnvSource, Format, Listen, LocalImage, Pair, Switch};
 
@@ -51,6 +51,7 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, parsed once")]
 pub enum Command {
     /// Serve the gRPC API
     Serve(Box<ServeArgs>),

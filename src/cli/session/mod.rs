@@ -26,9 +26,9 @@ use tonic::Status;
 
 use self::live::{Live, Message};
 use self::retry::{Backoff, CallEnd, judge, never_connected};
+use super::connect::Transport;
 use super::failure::Failure;
 use crate::proto::v1;
-use super::connect::Transport;
 use v1::podlaunch_service_client::PodlaunchServiceClient;
 
 /// The client of the service.

@@ -39,7 +39,11 @@ struct Seen {
 
 async fn collect(fake: &Arc<Fake>, opening: Opening) -> Seen {
     let running = start(fake);
-    let mut session = Session::new(Client::new(crate::cli::connect::Connection::from(running.channel.clone()).transport()), opening, RETRY_FOR);
+    let mut session = Session::new(
+        Client::new(crate::cli::connect::Connection::from(running.channel.clone()).transport()),
+        opening,
+        RETRY_FOR,
+    );
     let mut seen = Seen { accepted: 0, cursors: Vec::new(), retries: Vec::new(), failure: None };
     loop {
         match session.next().await {

@@ -1,0 +1,144 @@
+"""Airflow's processes as an installation has them: scheduler with the LocalExecutor, API server, DAG processor."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from conftest import AIRFLOW, Airflow
+
+PARTS = ("api-server", "scheduler", "dag-processor")
+FINISHED = ("success", "failed")
+
+
+def until(what: str, condition: Callable[[], Any], seconds: float = 300) -> Any:
+    """Waits until `condition` gives something true, and gives that."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+class Scheduled:
+    """Those processes, running."""
+
+    def __init__(self, airflow: Airflow) -> None:
+        self._airflow = airflow
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self._url = f"http://127.0.0.1:{port}"
+        self._env = {
+            **airflow.env,
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__BASE_URL": self._url,
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self._url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__API_AUTH__JWT_SECRET": os.urandom(64).hex(),
+            "AIRFLOW__LOGGING__LOG_FETCH_TIMEOUT_SEC": "5",
+            # A worker that is gone is missed after 20 s instead of 300 s.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+        }
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._token = ""
+
+    def start(self, dag_ids: set[str]) -> None:
+        """Returns when the DAGs are known."""
+        for part in PARTS:
+            with (self._airflow.home / f"{part}.log").open("wb") as log:
+                self._processes[part] = subprocess.Popen(
+                    [AIRFLOW, part], env=self._env, stdout=log, stderr=log, start_new_session=True
+                )
+        until("the API server answers", self._login)
+        until("the DAGs are known", lambda: dag_ids <= {dag["dag_id"] for dag in self.call("GET", "/dags")["dags"]})
+
+    def stop(self) -> None:
+        """Ends them with all that they started."""
+        for process in self._processes.values():
+            for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else ():
+                _kill(child)
+            process.kill()
+            process.wait()
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Airflow's REST API."""
+        request = urllib.request.Request(
+            f"{self._url}/api/v2{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def trigger(self, dag_id: str, run_id: str) -> None:
+        """Starts a run."""
+        self.call("POST", f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """A task instance."""
+        found: dict[str, Any] = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
+        return found
+
+    def finished(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """A task instance, when it has ended."""
+
+        def end() -> dict[str, Any] | None:
+            task = self.task(dag_id, run_id, task_id)
+            return task if task["state"] in FINISHED else None
+
+        found: dict[str, Any] = until(f"{dag_id}.{task_id} ends", end)
+        return found
+
+    def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> list[dict[str, Any]]:
+        """What a try has logged so far."""
+        folder = self._airflow.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        file = folder / f"attempt={attempt}.log"
+        text = file.read_text() if file.exists() else ""
+        # The last line may be half written.
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("}\n")]
+
+    def kill_worker(self, ti_id: str) -> None:
+        """Kills what runs a task instance, its supervisor first."""
+        scheduler = psutil.Process(self._processes["scheduler"].pid)
+        workers = [one for one in scheduler.children(recursive=True) if ti_id in " ".join(one.cmdline())]
+        assert workers, f"no process runs {ti_id}"
+        for worker in sorted(workers, key=lambda one: one.create_time()):
+            _kill(worker)
+
+    def log_file(self, part: str) -> Path:
+        """What a process has written."""
+        return self._airflow.home / f"{part}.log"
+
+    def _login(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._url}/auth/token", timeout=5) as answer:
+                self._token = json.loads(answer.read())["access_token"]
+        except (urllib.error.URLError, OSError):
+            return False
+        return True
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.send_signal(signal.SIGKILL)
+    except psutil.NoSuchProcess:
+        pass
