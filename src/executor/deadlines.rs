@@ -4,7 +4,7 @@
 //! again, and stops the task when the deadline still holds. Missed ones (this process was down)
 //! fire as soon as the row is there again. The pod's `activeDeadlineSeconds` is the backstop.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ const RETRY: i64 = 2;
 pub(super) struct Timekeeper {
     wheel: Mutex<Wheel>,
     earlier: Notify,
+    /// uids of the tasks whose deadline is being acted on.
+    acting: Mutex<HashSet<String>>,
 }
 
 #[derive(Default)]
@@ -128,40 +130,38 @@ fn until(now: Timestamp, at: Timestamp) -> Duration {
 }
 
 impl Executor {
-    /// The node never came back: the outcome is that it cannot be known.
-    async fn give_up_on(&self, entry: &Arc<Entry>) {
-        let outcome = decide_lost(&entry.view().observation);
-        self.store_outcome(entry, &outcome).await;
-    }
-
     fn time_is_up(&self, entry: Arc<Entry>, now: Timestamp) {
         let Some(deadline) = entry.deadline() else { return };
         if deadline.at > now {
             return self.inner.timekeeper.arm(&entry, Some(&deadline));
+        }
+        if !self.inner.timekeeper.acting.lock().insert(entry.uid.clone()) {
+            return;
         }
         let here = self.clone();
         let span = info_span!("deadline", task = %entry.key, pod_uid = %entry.uid, cause = ?deadline.cause);
         self.spawn(
             async move {
                 info!("time is up");
-                if deadline.cause == StopCause::LostTimeout {
-                    return here.give_up_on(&entry).await;
-                }
-                let request = StopRequest {
-                    cause: deadline.cause,
-                    caller: String::new(),
-                    message: String::new(),
-                    grace_seconds: None,
-                };
-                if let Err(error) = here.stop(&entry, &request).await {
-                    warn!(error = %chain(&error), "the task could not be stopped; repeating");
-                    let again = Timestamp::from_second(Timestamp::now().as_second() + RETRY);
-                    if let (Ok(at), Some(deadline)) = (again, entry.deadline()) {
-                        here.inner.timekeeper.arm(&entry, Some(&Deadline { at, cause: deadline.cause }));
-                    }
-                }
+                here.act_on(&entry, deadline.cause).await;
+                here.inner.timekeeper.acting.lock().remove(&entry.uid);
             }
             .instrument(span),
         );
+    }
+
+    async fn act_on(&self, entry: &Arc<Entry>, cause: StopCause) {
+        if cause == StopCause::LostTimeout {
+            // The node never came back: the outcome is that it cannot be known.
+            let outcome = decide_lost(&entry.view().observation);
+            return self.store_outcome(entry, &outcome).await;
+        }
+        let request = StopRequest { cause, caller: String::new(), message: String::new(), grace_seconds: None };
+        let Err(error) = self.stop(entry, &request).await else { return };
+        warn!(error = %chain(&error), "the task could not be stopped; repeating");
+        let again = Timestamp::from_second(Timestamp::now().as_second() + RETRY);
+        if let (Ok(at), Some(deadline)) = (again, entry.deadline()) {
+            self.inner.timekeeper.arm(entry, Some(&Deadline { at, cause: deadline.cause }));
+        }
     }
 }

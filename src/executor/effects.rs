@@ -16,7 +16,7 @@ use serde_json::json;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::Executor;
-use super::table::{Entry, Fed};
+use super::table::{Entry, Fed, Presence};
 use super::watches::chain;
 use crate::cluster::{ApiFailure, PatchAnswer, PatchOp};
 use crate::task::machine::{Effect, Input};
@@ -24,6 +24,8 @@ use crate::task::{Outcome, meta};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// How long the watch's word on a deletion is waited for.
+const GONE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Doubles up to a limit.
 pub(super) struct Backoff {
@@ -91,7 +93,7 @@ impl Executor {
                         return;
                     }
                 }
-                Ok(PatchAnswer::Gone) => return self.feed(entry, Input::Gone(None)),
+                Ok(PatchAnswer::Gone) => return self.confirm_gone(entry).await,
                 Err(error) => warn!(error = %chain(&error), "the outcome could not be stored; repeating"),
             }
             backoff.wait().await;
@@ -104,9 +106,25 @@ impl Executor {
             Some(pod) => {
                 self.feed_pod(&pod);
             }
-            None => self.feed(entry, Input::Gone(None)),
+            None => self.confirm_gone(entry).await,
         }
         Ok(())
+    }
+
+    /// An answer says that the pod is gone. The watch is about to show its last version, which says
+    /// more; only if it does not, the row concludes from what it has.
+    pub(super) async fn confirm_gone(&self, entry: &Arc<Entry>) {
+        let mut changed = entry.subscribe();
+        let told = async {
+            while entry.view().presence == Presence::Present {
+                if changed.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(GONE_LIMIT, told).await.is_err() {
+            self.feed(entry, Input::Gone(None));
+        }
     }
 
     async fn remove_finalizer(&self, entry: &Arc<Entry>) {
@@ -124,7 +142,7 @@ impl Executor {
                     self.feed_pod(&pod);
                     return;
                 }
-                Ok(PatchAnswer::Gone) => return self.feed(entry, Input::Gone(None)),
+                Ok(PatchAnswer::Gone) => return self.confirm_gone(entry).await,
                 Ok(PatchAnswer::TestFailed) => match self.finalizer_at(entry).await {
                     Ok(Some(found)) => at = found,
                     Ok(None) => return,
@@ -140,7 +158,7 @@ impl Executor {
     async fn finalizer_at(&self, entry: &Arc<Entry>) -> Result<Option<usize>, ApiFailure> {
         let pod = self.inner.cluster.get_pod(&entry.key.namespace, &entry.pod).await?;
         let Some(pod) = pod.filter(|p| p.metadata.uid.as_deref() == Some(&entry.uid)) else {
-            self.feed(entry, Input::Gone(None));
+            self.confirm_gone(entry).await;
             return Ok(None);
         };
         let finalizers = pod.metadata.finalizers.unwrap_or_default();

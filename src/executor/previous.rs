@@ -15,7 +15,6 @@ use super::launch::{Launch, Launched};
 use super::table::Entry;
 use super::{ExecError, Executor};
 use crate::cluster::{PatchAnswer, PatchOp};
-use crate::task::machine::Input;
 use crate::task::{TaskKey, meta};
 
 /// Most tries against a pod that keeps changing.
@@ -85,7 +84,7 @@ impl Executor {
                 Ok(false)
             }
             PatchAnswer::Gone => {
-                self.feed(entry, Input::Gone(None));
+                self.confirm_gone(entry).await;
                 Ok(false)
             }
         }

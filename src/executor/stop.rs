@@ -10,20 +10,24 @@
 //! The kubelet then sends SIGTERM, waits the pod's grace and kills; pod, exit codes and log stay.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use tracing::info;
+use tracing::{info, warn};
 
+use super::effects::Backoff;
 use super::table::{Entry, Presence};
+use super::watches::chain;
 use super::{ExecError, Executor};
 use crate::cluster::{DeleteRequest, PatchAnswer, PatchOp};
-use crate::task::machine::Input;
 use crate::task::meta;
 use crate::task::observation::{Observation, Stop, StopCause};
 
 /// Most tries against a pod that keeps changing.
 const TRIES: usize = 20;
+/// Most tries to delete what was stopped.
+const DELETE_TRIES: usize = 10;
 
 /// Who wants a task stopped, and why.
 #[derive(Debug, Clone)]
@@ -73,7 +77,7 @@ impl Executor {
                     return Ok(Stopped::Recorded);
                 }
                 PatchAnswer::TestFailed => self.reread(entry).await.map_err(ExecError::ClusterUnavailable)?,
-                PatchAnswer::Gone => self.feed(entry, Input::Gone(None)),
+                PatchAnswer::Gone => self.confirm_gone(entry).await,
             }
         }
         Err(ExecError::Internal("the pod changed at every try to stop it".into()))
@@ -105,8 +109,19 @@ impl Executor {
             return Ok(());
         }
         let delete = DeleteRequest { uid: entry.uid.clone(), grace_seconds: shorter };
-        let deleted = self.inner.cluster.delete_pod(&entry.key.namespace, &entry.pod, &delete).await;
-        deleted.map_err(ExecError::ClusterUnavailable)
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.inner.cluster.delete_pod(&entry.key.namespace, &entry.pod, &delete).await {
+                Ok(()) => return Ok(()),
+                Err(error) if tries < DELETE_TRIES && error.is_retryable() => {
+                    warn!(task = %entry.key, error = %chain(&error), "the stopped pod could not be deleted; repeating");
+                    backoff.wait().await;
+                }
+                Err(error) => return Err(ExecError::ClusterUnavailable(error)),
+            }
+        }
     }
 }
 

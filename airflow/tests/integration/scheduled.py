@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -124,10 +124,6 @@ class Scheduled:
         for worker in sorted(workers, key=lambda one: one.create_time()):
             _kill(worker)
 
-    def log_file(self, part: str) -> Path:
-        """What a process has written."""
-        return self._airflow.home / f"{part}.log"
-
     def _login(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self._url}/auth/token", timeout=5) as answer:
@@ -138,7 +134,5 @@ class Scheduled:
 
 
 def _kill(process: psutil.Process) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        pass

@@ -20,7 +20,7 @@
 //!
 //! A row keeps what the next step needs and no events: those are the caller's to keep.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 use super::event::{Notice, TaskEvent, TaskEventBody};
@@ -84,6 +84,9 @@ pub enum Effect {
     },
 }
 
+/// How long after its grace the end of a container is waited for, seconds.
+const END_DUE_SECONDS: i64 = 30;
+
 /// One task as far as it is known.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -107,6 +110,8 @@ pub struct Row {
     outcome: Option<Arc<StoredOutcome>>,
     presence: Presence,
     notice_version: u64,
+    /// Until when the end of a container of a pod already failed by its deadline is waited for.
+    end_due: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +135,7 @@ impl Row {
             outcome: None,
             presence: Presence::There,
             notice_version: 0,
+            end_due: None,
             observation,
         };
         let mut step = Step::default();
@@ -207,8 +213,20 @@ impl Row {
         }
         if let Some(outcome) = outcome::decide_after(&self.observation, before) {
             step.effects.push(Effect::StoreOutcome(Box::new(outcome)));
+        } else if outcome::end_is_due(&self.observation) {
+            let wait = SignedDuration::from_secs(self.observation.grace_seconds.saturating_add(END_DUE_SECONDS));
+            let at = *self.end_due.get_or_insert(now.saturating_add(wait).unwrap_or(now));
+            step.effects.push(Effect::Recheck { at });
         } else if let Some(at) = progress::recheck_at(&self.observation, now) {
             step.effects.push(Effect::Recheck { at });
+        }
+    }
+
+    /// The container's end was due by now.
+    fn give_up_on_end(&mut self, now: Timestamp, step: &mut Step) {
+        if self.end_due.is_some_and(|at| at <= now) && outcome::end_is_due(&self.observation) {
+            let outcome = outcome::decide_overdue(&self.observation, Before::Unknown);
+            step.effects.push(Effect::StoreOutcome(Box::new(outcome)));
         }
     }
 
@@ -281,6 +299,7 @@ pub fn step(mut row: Row, input: Input, now: Timestamp) -> (Row, Step) {
         }
         Input::Tick if row.outcome.is_none() => {
             progress::advance(&mut row, false, now, &mut step.events);
+            row.give_up_on_end(now, &mut step);
             if let Some(at) = progress::recheck_at(&row.observation, now) {
                 step.effects.push(Effect::Recheck { at });
             }

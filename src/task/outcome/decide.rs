@@ -19,11 +19,29 @@ pub fn decide(o: &Observation) -> Option<Outcome> {
 /// As [`decide`], by a replica that knows what came right before. It matters for one thing: a
 /// container that kubelet could not locate any more never started if it was `waiting` before.
 pub fn decide_after(o: &Observation, before: Before) -> Option<Outcome> {
-    if !(o.phase_is_terminal() || exit_says_all(o) || never_to_be_bound(o)) {
+    let at_end = o.phase_is_terminal() && !end_is_due(o);
+    if !(at_end || exit_says_all(o) || never_to_be_bound(o)) {
         return None;
     }
+    Some(decide_overdue(o, before))
+}
+
+/// As [`decide_after`], of a pod whose container's end was due and did not come.
+pub fn decide_overdue(o: &Observation, before: Before) -> Outcome {
     let facts = Facts::of(o, before, Word::Final);
-    Some(build(o, &facts, cause::at_end(o, &facts)))
+    build(o, &facts, cause::at_end(o, &facts))
+}
+
+/// kubelet may post the terminal phase of a pod that reached its deadline while its container still
+/// runs through its grace; the true end follows. A pod that something else failed (pod garbage
+/// collection, a lost node) has no such end to come.
+pub fn end_is_due(o: &Observation) -> bool {
+    let running = o.primary().is_some_and(|c| matches!(c.state, ContainerState::Running { .. }));
+    running
+        && o.phase_is_terminal()
+        && o.reason.as_deref() == Some("DeadlineExceeded")
+        && o.deletion.is_none()
+        && disruption_target(o).is_none()
 }
 
 /// The outcome of a pod that is gone; `o` is the version its DELETED event showed.

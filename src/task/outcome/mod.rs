@@ -25,7 +25,7 @@ mod facts;
 mod tests;
 
 pub use codec::{MAX_TEXT, OutcomeError};
-pub use decide::{decide, decide_after, decide_gone, decide_lost, decide_vanished};
+pub use decide::{decide, decide_after, decide_gone, decide_lost, decide_overdue, decide_vanished, end_is_due};
 pub use facts::Before;
 pub(crate) use facts::deletion_requested;
 

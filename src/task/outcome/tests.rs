@@ -538,3 +538,21 @@ proptest! {
         let _ = Outcome::from_text(&text);
     }
 }
+
+#[test]
+fn the_end_of_a_container_past_its_deadline_is_waited_for() {
+    let failed = |state| {
+        let mut o = Observation { reason: Some("DeadlineExceeded".into()), ..pod("Failed", state) };
+        stopped(&mut o, StopCause::Cancel, None);
+        o
+    };
+    let early = failed(ContainerState::Running { started: Some(at(1)) });
+    assert_eq!(decide(&early), None);
+    let late = decide(&failed(ContainerState::Terminated(terminated(0, "Completed")))).expect("the end came");
+    assert_eq!((late.state, late.exit_code, late.certainty), (State::Cancelled, Some(0), Certainty::Observed));
+    // What else fails a pod has no container's end to come.
+    let collected = Observation { reason: None, ..early.clone() };
+    assert!(decide(&collected).is_some());
+    let overdue = decide_overdue(&early, Before::Unknown);
+    assert_eq!((overdue.exit_code, overdue.certainty), (None, Certainty::MayStillBeRunning));
+}
