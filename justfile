@@ -16,21 +16,33 @@ clippy:
 test:
     cargo test
 
-# The end-to-end suite on a real cluster.
-e2e kubeconfig:
-    PODLAUNCH_E2E_KUBECONFIG={{ kubeconfig }} cargo test --test e2e
+# The end-to-end suite on a real cluster. With its audit log the requests are counted too.
+e2e kubeconfig audit="":
+    PODLAUNCH_E2E_KUBECONFIG={{ kubeconfig }} {{ if audit != "" { "PODLAUNCH_E2E_AUDIT=" + audit } else { "" } }} RUST_TEST_THREADS=8 cargo test --test e2e
 
 # Python and grpcurl against a served cluster.
 clients:
     cargo test --test clients
 
+# The Python client: generated part, lints, types, tests.
+python:
+    .ci/python
+
+# A real Airflow runs the blog post's DAG through podlaunch: on the embedded cluster, or on the given one.
+airflow kubeconfig="":
+    {{ if kubeconfig != "" { "PODLAUNCH_E2E_KUBECONFIG=" + kubeconfig } else { "" } }} airflow/tests/integration/run.sh
+
+# The Helm chart and the image's files, without a cluster.
+deploy:
+    deploy/tests/static.sh
+
 # Lint of the contract (buf by `go install github.com/bufbuild/buf/cmd/buf@latest`).
 proto:
-    cd proto && buf lint && buf format --diff --exit-code
+    .ci/proto
 
 # Benchmarks beside a raw client in the same run: on the embedded cluster, or on the given one.
 bench kubeconfig="":
-    PODLAUNCH_BENCH_KUBECONFIG={{ kubeconfig }} cargo bench --bench podlaunch
+    {{ if kubeconfig != "" { "PODLAUNCH_BENCH_KUBECONFIG=" + kubeconfig } else { "" } }} cargo bench --bench podlaunch
 
 # What is shipped.
 dist:

@@ -85,6 +85,11 @@ pub(super) async fn info(args: &InfoArgs, client: &Client, console: &Console) ->
         Format::Text => table::info(&answer).into_bytes(),
         Format::Json => json::line(&json::InfoJson::of(&answer)),
     };
+    let fresh = answer.clusters.iter().flat_map(|cluster| &cluster.scopes).any(|scope| scope.fresh);
+    if args.ready && !fresh {
+        console.err("error: the server is not ready: no watch of pods is fresh yet").await;
+        return Ok(ExitStatus::PODLAUNCH_FAILED);
+    }
     print(console, &shown).await
 }
 

@@ -86,6 +86,10 @@ pub struct CancelArgs {
 /// `podlaunch info`.
 #[derive(Debug, Clone, Args)]
 pub struct InfoArgs {
+    /// Fail (125) unless the server is ready: what it knows of at least one part of its scope is fresh. For probes
+    #[arg(long)]
+    pub ready: bool,
+
     /// How it is printed
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,

@@ -87,6 +87,9 @@ exec:
     - info
     - --endpoint
     - {{ include "podlaunch.socket" . }}
+    {{- if .ready }}
+    - --ready
+    {{- end }}
     {{- end }}
 {{ toYaml .times }}
 {{- end }}
