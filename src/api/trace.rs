@@ -122,11 +122,7 @@ mod tests {
         let text = format!("00-{ID}-00f067aa0ba902b7-00");
         request.metadata_mut().insert("traceparent", text.parse().unwrap());
         assert_eq!(Traceparent::of(request.metadata()).unwrap().as_str(), text);
-        let peer = tonic::transport::server::TcpConnectInfo {
-            local_addr: None,
-            remote_addr: Some("10.0.0.7:1234".parse().unwrap()),
-        };
-        request.extensions_mut().insert(peer);
-        assert_eq!(caller(&request), "10.0.0.7");
+        request.extensions_mut().insert(Caller("uid:7".to_owned()));
+        assert_eq!(caller(&request), "uid:7");
     }
 }

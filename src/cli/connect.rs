@@ -233,7 +233,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let address = format!("unix:{}", dir.path().join("none.sock").display());
         let (io, _out, err, _ctrl_c) = Terminal::new().split();
-        let args = crate::cli::args::InfoArgs { output: crate::cli::args::Format::Text, target: Default::default() };
+        let args = crate::cli::args::InfoArgs {
+            ready: false,
+            output: crate::cli::args::Format::Text,
+            target: Default::default(),
+        };
         let command = crate::cli::ClientCommand::Info(args);
         let status = crate::cli::execute(command, connect(&Server::at(&*address)).expect("an address"), io).await;
         assert_eq!(status.code(), 125);
