@@ -1,6 +1,6 @@
 //! What is run, said twice: as a pod for the raw client, as a launch for podlaunch.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use podlaunch::proto::v1;
 
@@ -16,11 +16,26 @@ pub const SHORT_LINES: u64 = 200;
 /// Lines of [`Workload::ticking`].
 pub const TICKS: u64 = 100;
 
+/// Where a pod may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placement {
+    Anywhere,
+    /// No node has the label, and no scheduler takes it, so that none works on it while others are measured.
+    Nowhere,
+}
+
+/// The fields of a pod's spec that keep it from any node.
+fn nowhere() -> Map<String, Value> {
+    let selector = json!({"bench.podlaunch.dev/no-such-node": "true"});
+    let scheduler = json!("bench.podlaunch.dev-none");
+    Map::from_iter([("nodeSelector".to_owned(), selector), ("schedulerName".to_owned(), scheduler)])
+}
+
 /// What a task does.
 #[derive(Debug, Clone)]
 pub struct Workload {
     script: String,
-    node_selector: Option<(&'static str, &'static str)>,
+    placement: Placement,
     logs: v1::LogContainers,
 }
 
@@ -29,7 +44,7 @@ impl Workload {
     pub fn burst() -> Workload {
         Workload {
             script: format!("for i in $(seq 1 {SHORT_LINES}); do echo line $i; done; exit 0"),
-            node_selector: None,
+            placement: Placement::Anywhere,
             logs: v1::LogContainers::Primary,
         }
     }
@@ -41,7 +56,7 @@ impl Workload {
         let last = format!("for i in $(seq {} {SHORT_LINES}); do echo line $i; done", half + 1);
         Workload {
             script: format!("{first}; sleep 1; {last}; exit 0"),
-            node_selector: None,
+            placement: Placement::Anywhere,
             logs: v1::LogContainers::Primary,
         }
     }
@@ -50,18 +65,14 @@ impl Workload {
     pub fn ticking() -> Workload {
         Workload {
             script: format!("for i in $(seq 1 {TICKS}); do echo line $i; sleep 0.05; done"),
-            node_selector: None,
+            placement: Placement::Anywhere,
             logs: v1::LogContainers::Primary,
         }
     }
 
     /// Never gets a node, so that only the API is measured.
     pub fn unschedulable() -> Workload {
-        Workload {
-            script: "exit 0".to_owned(),
-            node_selector: Some(("bench.podlaunch.dev/no-such-node", "true")),
-            logs: v1::LogContainers::None,
-        }
+        Workload { script: "exit 0".to_owned(), placement: Placement::Nowhere, logs: v1::LogContainers::None }
     }
 
     fn command(&self) -> Vec<String> {
@@ -78,8 +89,10 @@ impl Workload {
                 "containers": [{"name": CONTAINER, "image": IMAGE, "command": self.command()}],
             },
         });
-        if let Some((key, value)) = self.node_selector {
-            pod["spec"]["nodeSelector"] = json!({ key: value });
+        if self.placement == Placement::Nowhere {
+            for (field, value) in nowhere() {
+                pod["spec"][field] = value;
+            }
         }
         pod
     }
@@ -98,11 +111,13 @@ impl Workload {
             command: self.command(),
             ..Default::default()
         };
-        let selector = self.node_selector.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let pod = v1::PodOptions { node_selector: selector.collect(), ..Default::default() };
+        let manifest = match self.placement {
+            Placement::Anywhere => String::new(),
+            Placement::Nowhere => json!({"apiVersion": "v1", "kind": "Pod", "spec": nowhere()}).to_string(),
+        };
         let spec = v1::TaskSpec {
             container: Some(container),
-            pod: Some(pod),
+            manifest,
             logs: Some(v1::LogSelection { mode: self.logs.into(), ..Default::default() }),
             ..Default::default()
         };

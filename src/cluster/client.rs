@@ -232,7 +232,8 @@ impl LogPool {
             let at = connections.len() - 1;
             (connections[at].0.clone(), connections[at].1.clone())
         };
-        let permit = wait.acquire_owned().await.map_err(|_| ApiFailure::Timeout)?;
+        let permit = tokio::time::timeout(UNARY_TIMEOUT, wait.acquire_owned()).await;
+        let permit = permit.map_err(|_| ApiFailure::Timeout)?.map_err(|_| ApiFailure::Timeout)?;
         Ok(LogClient { client, permit: Some(permit) })
     }
 }

@@ -24,7 +24,7 @@ use crate::task::outcome::decide_lost;
 /// Longest sleep, and how often what is over is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How long a deadline whose stop failed waits before it is tried again.
-const RETRY: i64 = 2;
+const RETRY: i64 = 10;
 
 /// The wheel.
 #[derive(Default)]
@@ -33,6 +33,8 @@ pub(super) struct Timekeeper {
     earlier: Notify,
     /// uids of the tasks whose deadline is being acted on.
     acting: Mutex<HashSet<String>>,
+    /// uids of the stopped pods being deleted.
+    deleting: Mutex<HashSet<String>>,
 }
 
 #[derive(Default)]
@@ -60,10 +62,22 @@ impl Timekeeper {
         }
     }
 
+    /// Whether the delete of a stopped pod is this caller's to do.
+    pub fn begin_delete(&self, entry: &Entry) -> bool {
+        self.deleting.lock().insert(entry.uid.clone())
+    }
+
+    /// The delete is done, or given up until the next reason for it.
+    pub fn end_delete(&self, entry: &Entry) {
+        self.deleting.lock().remove(&entry.uid);
+    }
+
     /// Feeds the row a tick at `at`.
     pub fn recheck(&self, entry: &Arc<Entry>, at: Timestamp) {
-        self.wheel.lock().rechecks.insert((at, entry.uid.clone()), Arc::downgrade(entry));
-        self.earlier.notify_one();
+        let known = self.wheel.lock().rechecks.insert((at, entry.uid.clone()), Arc::downgrade(entry));
+        if known.is_none() {
+            self.earlier.notify_one();
+        }
     }
 
     fn take_rechecks(&self, now: Timestamp) -> (Vec<Arc<Entry>>, Option<Timestamp>) {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::effects::Backoff;
-use super::follow::{Flush, FollowMode, Follower, OpenBody, ReadOnce, RunState};
+use super::follow::{Flush, FollowMode, Follower, OpenBody, ReadOnce, RunState, Whole};
 use super::outlet::Closed;
 use super::watches::chain;
 use crate::cluster::{LogRefusal, ReadMode};
@@ -39,7 +39,11 @@ impl Follower {
         if never_started(&view.observation, &self.container) {
             return Ok(self.verdict(ReadEnd::NeverStarted).await);
         }
-        if self.state() == RunState::Ended && removed_with_pod(&view.observation) {
+        if self.gave_up {
+            return Ok(self.verdict(ReadEnd::Cut(self.why_given_up())).await);
+        }
+        let removed = self.state() == RunState::Ended && removed_with_pod(&view.observation);
+        if removed || (self.state() == RunState::Gone && open.is_some()) {
             self.builder.deleted();
             if let Some(open) = open {
                 let end = self.follow_out(*open).await?;
@@ -63,9 +67,11 @@ impl Follower {
         loop {
             if open.reader.standing() == Standing::Aligned || self.batch.position().is_empty() {
                 match self.batch.tail_check(None, &tail) {
-                    TailCheck::Equal | TailCheck::Suffix => return Ok(Some(ReadEnd::TailAgreed)),
+                    TailCheck::Equal => return Ok(Some(ReadEnd::TailAgreed)),
                     TailCheck::EmptyAfterRotation => return Ok(Some(ReadEnd::RotatedAway)),
-                    TailCheck::Behind | TailCheck::Foreign | TailCheck::Unreadable => {}
+                    // A record that is a suffix of the last line sent (an empty last line is one of
+                    // every line) proves nothing yet.
+                    TailCheck::Suffix | TailCheck::Behind | TailCheck::Foreign | TailCheck::Unreadable => {}
                 }
             }
             let idle = if tail.last() == Some(&b'\n') { FOLLOW_IDLE } else { PARTIAL_IDLE };
@@ -96,7 +102,7 @@ impl Follower {
         tail: &Bytes,
     ) -> Result<Option<ReadEnd>, Closed> {
         match self.batch.tail_check(trailing.as_ref(), tail) {
-            TailCheck::Equal | TailCheck::Suffix => {
+            TailCheck::Equal => {
                 if let Some(line) = trailing {
                     self.batch.push_unterminated(&line);
                     self.builder.ended_mid_line();
@@ -105,6 +111,10 @@ impl Follower {
                 Ok(Some(ReadEnd::TailAgreed))
             }
             TailCheck::EmptyAfterRotation => Ok(Some(ReadEnd::RotatedAway)),
+            TailCheck::Suffix => {
+                self.whole = Whole::Yes;
+                Ok(None)
+            }
             TailCheck::Behind | TailCheck::Foreign | TailCheck::Unreadable => Ok(None),
         }
     }
@@ -115,22 +125,30 @@ impl Follower {
         let mut foreign = 0;
         loop {
             let mut gone = None;
-            if let ReadOnce::Whole { trailing } = self.read_once().await? {
-                match self.tail().await {
+            let (whole, before) = (self.whole, self.batch.position().bytes);
+            match self.read_once().await? {
+                ReadOnce::Whole { trailing } => match self.tail().await {
                     Ok(tail) => {
+                        let nothing_new = trailing.is_none() && self.batch.position().bytes == before;
+                        let suffix = self.batch.tail_check(None, &tail) == TailCheck::Suffix;
+                        if suffix && whole == Whole::Yes && nothing_new {
+                            return Ok(ReadEnd::TailAgreed);
+                        }
                         if let Some(end) = self.check_end(trailing, &tail).await? {
                             return Ok(end);
                         }
                         // A frozen file that was read whole and still does not end as it should
                         // holds nothing of what was sent.
-                        foreign += 1;
+                        foreign += u32::from(!suffix);
                         if foreign >= 3 {
                             return Ok(ReadEnd::RotatedAway);
                         }
                     }
                     Err(LogRefusal::Gone(_)) => gone = Some(TruncatedCause::LogRemoved),
                     Err(_) => {}
-                }
+                },
+                ReadOnce::Gone => gone = Some(TruncatedCause::LogRemoved),
+                ReadOnce::Again => {}
             }
             if self.state() == RunState::Gone {
                 gone = Some(TruncatedCause::PodGone);
@@ -149,6 +167,10 @@ impl Follower {
     pub async fn read_once(&mut self) -> Result<ReadOnce, Closed> {
         let mut open = match self.open(FollowMode::Read).await {
             Ok(open) => open,
+            Err(LogRefusal::Gone(why)) => {
+                debug!(container = %self.container, why, "the log is gone");
+                return Ok(ReadOnce::Gone);
+            }
             Err(refusal) => {
                 debug!(container = %self.container, why = %chain(&refusal), "the log is not readable now");
                 return Ok(ReadOnce::Again);
@@ -185,16 +207,22 @@ impl Follower {
     /// The log of a pod deleted while it ran goes with its containers: the open follow is all
     /// there is, and its own clean end the best there is to know.
     async fn follow_out(&mut self, mut open: OpenBody) -> Result<ReadEnd, Closed> {
-        let clean = loop {
-            match tokio::time::timeout(FOLLOW_END, open.body.next()).await {
+        // A pod deleted by force is gone at once; its process, and the follow, go on through its grace.
+        let grace = u64::try_from(self.view().observation.grace_seconds).unwrap_or_default();
+        let limit = FOLLOW_END + Duration::from_secs(grace);
+        let ended = loop {
+            match tokio::time::timeout(limit, open.body.next()).await {
                 Ok(Some(Ok(chunk))) => {
-                    self.take_in(&mut open, chunk).await?;
+                    if self.take_in(&mut open, chunk).await? == Standing::ReadWhole {
+                        break false;
+                    }
                 }
                 Ok(None) => break true,
                 Ok(Some(Err(_))) | Err(_) => break false,
             }
         };
         let end = open.reader.finish(&mut self.batch);
+        let clean = ended && end.standing == Standing::Aligned;
         if clean && let Trailing::Partial(line) = end.trailing {
             self.batch.push_unterminated(&line);
             self.builder.ended_mid_line();
@@ -204,7 +232,7 @@ impl Follower {
     }
 
     async fn tail(&mut self) -> Result<Bytes, LogRefusal> {
-        self.executor.cluster().read_log(&self.request(ReadMode::LastRecord)).await
+        self.read_short(ReadMode::LastRecord).await
     }
 
     async fn verdict(&mut self, end: ReadEnd) -> Delivery {
@@ -216,7 +244,7 @@ impl Follower {
         let mut check = None;
         if self.builder.needs_first_line_check(&position, end, max_size)
             && let Some(first) = position.first
-            && let Ok(head) = self.executor.cluster().read_log(&self.request(ReadMode::Head { bytes: HEAD })).await
+            && let Ok(head) = self.read_short(ReadMode::Head { bytes: HEAD }).await
         {
             check = Some(first_line_check(first, &head));
         }

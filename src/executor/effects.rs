@@ -48,6 +48,7 @@ impl Executor {
     /// Starts what a step asked for and arms the next deadline.
     pub(super) fn perform(&self, entry: &Arc<Entry>, fed: Fed) {
         self.inner.timekeeper.arm(entry, fed.deadline.as_ref());
+        self.see_to_stop(entry);
         for effect in fed.effects {
             if let Effect::Recheck { at } = effect {
                 self.inner.timekeeper.recheck(entry, at);

@@ -130,6 +130,17 @@ pub enum ExecError {
 }
 
 impl ExecError {
+    /// What it is, in a word, without anybody else's words.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ExecError::LaunchUnknown(_) => "its result is unknown",
+            ExecError::RateLimited { .. } => "the API server asks to slow down",
+            ExecError::Forbidden(Denial::ServiceAccount(_)) => "the service account is not there yet",
+            ExecError::PodTerminating { .. } => "the pod of this name is going",
+            _ => "it was refused",
+        }
+    }
+
     /// When repeating the same call can help, after how long.
     pub fn retry_after(&self) -> Option<Duration> {
         let second = Duration::from_secs(1);

@@ -26,8 +26,8 @@ use super::stream::{ContainerDelivery, Raw};
 use super::table::{Entry, Presence, View};
 use super::watches::chain;
 use crate::cluster::{LogBody, LogRefusal, LogRequest, ReadMode, Run};
-use crate::logs::{Batch, BodyReader, DeliveryBuilder, FirstRead, Opened, Position, Standing};
-use crate::task::ContainerState;
+use crate::logs::{Batch, BodyReader, DeliveryBuilder, FirstRead, Opened, Position, Standing, TruncatedCause};
+use crate::task::{ContainerState, State};
 
 /// Own renewal, before the kubelet cuts a follow (after 4 h at the latest).
 const RENEW: Duration = Duration::from_secs(3 * 3600 + 1800);
@@ -85,6 +85,10 @@ pub(super) struct Follower {
     pub now_pending: bool,
     /// The last line was not found by `sinceTime`: read the whole file.
     pub whole: Whole,
+    /// When the wait for a container that outlives the outcome ends.
+    give_up_at: Option<Instant>,
+    /// It has ended so.
+    pub gave_up: bool,
 }
 
 /// Whether the next read leaves `sinceTime` out.
@@ -100,6 +104,8 @@ enum Live {
     Ended(Box<OpenBody>),
     /// The body ended or broke; again.
     Again,
+    /// The outcome has been known for long enough, and the container still runs.
+    GaveUp,
 }
 
 /// A body with its reader.
@@ -128,6 +134,8 @@ impl Follower {
             start_after: None,
             now_pending,
             whole: Whole::No,
+            give_up_at: None,
+            gave_up: false,
         }
     }
 
@@ -156,7 +164,7 @@ impl Follower {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         for _ in 0..5 {
             match self.read_once().await? {
-                ReadOnce::Whole { .. } => return Ok(None),
+                ReadOnce::Whole { .. } | ReadOnce::Gone => return Ok(None),
                 ReadOnce::Again => {}
             }
             backoff.wait().await;
@@ -172,7 +180,8 @@ impl Follower {
                 RunState::Waiting if !self.outcome_is_known() => {}
                 _ => return Ok(None),
             }
-            if self.outcome_is_known() && self.waited_too_long() {
+            if self.give_up_at().is_some_and(|at| at <= Instant::now()) {
+                self.gave_up = true;
                 return Ok(None);
             }
             if self.now_pending {
@@ -183,6 +192,10 @@ impl Follower {
                     let before = self.batch.position().bytes;
                     match self.read_live(open).await? {
                         Live::Ended(open) => return Ok(Some(open)),
+                        Live::GaveUp => {
+                            self.gave_up = true;
+                            return Ok(None);
+                        }
                         Live::Again if self.batch.position().bytes > before => {
                             backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
                         }
@@ -211,6 +224,7 @@ impl Follower {
         loop {
             let seeking = open.reader.standing() == Standing::Seeking && !self.batch.position().is_empty();
             let idle = if seeking { SEEK_IDLE } else { RENEW.saturating_sub(opened.elapsed()) };
+            let give_up = self.give_up_at();
             tokio::select! {
                 chunk = open.body.next() => match chunk {
                     Some(Ok(chunk)) => {
@@ -229,6 +243,10 @@ impl Follower {
                     if self.state() != RunState::Running {
                         return Ok(Live::Ended(Box::new(open)));
                     }
+                }
+                () = tokio::time::sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => {
+                    self.send_ready(Flush::All).await?;
+                    return Ok(Live::GaveUp);
                 }
                 () = tokio::time::sleep(idle) => {
                     if !seeking {
@@ -308,7 +326,7 @@ impl Follower {
             FollowMode::Read => ReadMode::Read { since },
         };
         let at = self.first_read();
-        let body = self.executor.cluster().open_log(&self.request(mode)).await?;
+        let body = self.executor.cluster().open_log(&self.request(mode)?).await?;
         self.builder.opened(at);
         let opened = if since.is_some() { Opened::Since } else { Opened::Whole };
         let reader = match self.start_after.filter(|_| position.is_empty()) {
@@ -318,23 +336,56 @@ impl Follower {
         Ok(OpenBody { body, reader })
     }
 
-    pub fn request(&self, mode: ReadMode) -> LogRequest {
-        let run = match self.state() {
-            RunState::Replaced => Run::Previous,
-            _ => Run::Current,
+    /// Once the outcome is known, a container that still runs is waited for this long and no longer.
+    fn give_up_at(&mut self) -> Option<Instant> {
+        if self.give_up_at.is_none() && self.outcome_is_known() {
+            self.give_up_at = Some(Instant::now() + self.executor.settings().log_wait);
+        }
+        self.give_up_at
+    }
+
+    /// Why a container that still runs is not waited for any more.
+    pub fn why_given_up(&self) -> TruncatedCause {
+        match self.view().outcome.map(|stored| stored.outcome.state) {
+            Some(State::Lost) => TruncatedCause::NodeUnreachable,
+            _ => TruncatedCause::DrainTimeout,
+        }
+    }
+
+    /// Whether the API still has this run's log: of the run the status shows, and of the one before
+    /// it unless the container waits for its restart (then that word means another run).
+    fn run(&self) -> Option<Run> {
+        let view = self.view();
+        let seen = view.observation.containers.iter().find(|c| *c.name == *self.container)?;
+        let waiting = matches!(seen.state, ContainerState::Waiting { .. });
+        match seen.restarts.checked_sub(self.restart)? {
+            0 => Some(Run::Current),
+            1 if !waiting => Some(Run::Previous),
+            _ => None,
+        }
+    }
+
+    pub fn request(&self, mode: ReadMode) -> Result<LogRequest, LogRefusal> {
+        let Some(run) = self.run() else {
+            return Err(LogRefusal::Gone("a later run of the container has taken its place".into()));
         };
-        LogRequest {
+        Ok(LogRequest {
             namespace: self.entry.key.namespace.clone(),
             pod: self.entry.pod.clone(),
             container: self.container.to_string(),
             run,
             mode,
-        }
+        })
+    }
+
+    /// Reads a short part of the log whole.
+    pub async fn read_short(&self, mode: ReadMode) -> Result<bytes::Bytes, LogRefusal> {
+        self.executor.cluster().read_log(&self.request(mode)?).await
     }
 
     /// For a log wanted from now on: the last record there is now is the last one left out.
     pub async fn find_now(&mut self) {
-        match self.executor.cluster().read_log(&self.request(ReadMode::LastRecord)).await {
+        match self.read_short(ReadMode::LastRecord).await {
             Ok(body) => {
                 self.now_pending = false;
                 self.start_after = crate::logs::parse_prefix(&body).and_then(|(stamp, _)| just_after(stamp));
@@ -398,6 +449,8 @@ pub(super) enum ReadOnce {
     Whole { trailing: Option<crate::logs::Unfinished> },
     /// Not readable now, broken, or to be read again whole.
     Again,
+    /// The log is not there any more.
+    Gone,
 }
 
 fn just_after(stamp: Timestamp) -> Option<Timestamp> {
@@ -417,6 +470,8 @@ pub(super) fn run_state(view: &View, container: &str, restart: u32) -> RunState 
         (_, Presence::Gone) => RunState::Gone,
         (ContainerState::Running { .. }, Presence::Present) if view.observation.phase_is_terminal() => RunState::Gone,
         (ContainerState::Running { .. }, Presence::Present) => RunState::Running,
+        // It waits for its restart, and its count is still that of the run that has ended.
+        (ContainerState::Waiting { .. }, Presence::Present) if seen.last.is_some() => RunState::Ended,
         (ContainerState::Waiting { .. } | ContainerState::Unset, Presence::Present) => RunState::Waiting,
     }
 }

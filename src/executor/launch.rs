@@ -24,7 +24,6 @@ use tracing::{info, warn};
 use super::effects::Backoff;
 use super::previous::IfPreviousActive;
 use super::table::{Entry, Presence};
-use super::watches::chain;
 use super::{ExecError, Executor};
 use crate::cluster::{ApiFailure, CreateAnswer, Denial, DryRun};
 use crate::pod::build;
@@ -35,12 +34,17 @@ use crate::task::fingerprint::fingerprint;
 use crate::task::spec::SpecError;
 use crate::task::{TaskKey, TaskSpec};
 
+/// Longest time until response headers, the wait for an equal launch included.
+const HEADERS_LIMIT: Duration = Duration::from_secs(74);
 /// Longest time a launch is tried before its caller is told to repeat it.
 const LAUNCH_LIMIT: Duration = Duration::from_secs(60);
 /// How long a missing service account is waited for: a new namespace gets its own within this.
 const SERVICE_ACCOUNT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a launch waits for the first list of its namespace.
 const FRESH_LIMIT: Duration = Duration::from_secs(5);
+/// Most bytes of annotations at launch: Kubernetes takes 256 KiB, and outcome (8 KiB), stop and attached
+/// attempts are still to come.
+const MAX_ANNOTATIONS: usize = (256 - 16) * 1024;
 /// Longest bytes of a pod, below what the API server's store takes.
 const MAX_POD: usize = 1_400_000;
 
@@ -129,21 +133,26 @@ impl Executor {
     /// Launches a task, or attaches to the one there.
     pub async fn launch(&self, launch: &Launch) -> Result<Launched, ExecError> {
         let prepared = self.prepare(launch)?;
+        let launched = tokio::time::timeout(HEADERS_LIMIT, self.launch_prepared(launch, &prepared)).await;
+        launched.unwrap_or(Err(ExecError::LaunchUnknown(None)))
+    }
+
+    async fn launch_prepared(&self, launch: &Launch, prepared: &Prepared<'_>) -> Result<Launched, ExecError> {
         let lock = self.inner.launching.lock(&format!("{}/{}", prepared.key.namespace, prepared.name));
         let _one_at_a_time = lock.lock().await;
-        if let Some(known) = self.known(&prepared)? {
+        if let Some(known) = self.known(prepared)? {
             return Ok(known);
         }
         if !self.inner.health.wait_fresh(&prepared.key.namespace, FRESH_LIMIT).await {
             return Err(ExecError::WatchStale { namespace: prepared.key.namespace.clone() });
         }
-        if let Some(known) = self.known(&prepared)? {
+        if let Some(known) = self.known(prepared)? {
             return Ok(known);
         }
         if let Some(attached) = self.settle_previous(launch).await? {
             return Ok(attached);
         }
-        self.create(&prepared).await
+        self.create(prepared).await
     }
 
     /// Asks the API server whether it would take the pod; nothing is created.
@@ -178,6 +187,13 @@ impl Executor {
         })
         .map_err(ExecError::Invalid)?;
         let body = serde_json::to_vec(&pod).map_err(|e| ExecError::Internal(e.to_string()))?;
+        let annotations = annotation_bytes(&pod);
+        if annotations > MAX_ANNOTATIONS {
+            let problem = format!(
+                "the pod's annotations have {annotations} bytes with podlaunch's own; at most {MAX_ANNOTATIONS} leave room for the outcome"
+            );
+            return Err(ExecError::Invalid(vec![SpecError::new("spec.pod.annotations", problem)]));
+        }
         if body.len() > MAX_POD {
             return Err(ExecError::TooLarge { message: format!("{} bytes", body.len()) });
         }
@@ -234,7 +250,8 @@ impl Executor {
                     if began.elapsed() + after > LAUNCH_LIMIT {
                         return Err(why);
                     }
-                    warn!(task = %prepared.key, why = %chain(&why), "the launch is repeated");
+                    // Kubernetes' own words may quote the request: only ours are logged.
+                    warn!(task = %prepared.key, why = why.kind(), "the launch is repeated");
                     tokio::time::sleep(after).await;
                     backoff.wait().await;
                 }
@@ -294,6 +311,11 @@ impl Executor {
         };
         Err(ExecError::OtherInstance { pod: format!("{}/{}", prepared.key.namespace, prepared.name), why })
     }
+}
+
+fn annotation_bytes(pod: &Value) -> usize {
+    let annotations = pod["metadata"]["annotations"].as_object();
+    annotations.into_iter().flatten().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum()
 }
 
 /// The error of an answer that is final.

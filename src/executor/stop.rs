@@ -3,7 +3,8 @@
 //! ```text
 //! PATCH test uid, test resourceVersion (the primary has not terminated at that version)
 //!       add annotation podlaunch.dev/stop, add spec.activeDeadlineSeconds = 1
-//!   applied      ─▶ not bound: DELETE under the uid; asked grace below the pod's: DELETE with it
+//!   applied      ─▶ asked grace below the pod's: DELETE with it
+//!                   not bound, or not ended grace + 30 s later: DELETE under the uid (see_to_stop)
 //!   test failed  ─▶ GET, again: terminated meanwhile ─▶ no stop is recorded
 //! ```
 //!
@@ -26,6 +27,8 @@ use crate::task::observation::{Observation, Stop, StopCause};
 
 /// Most tries against a pod that keeps changing.
 const TRIES: usize = 20;
+/// How long after its grace a stop must show, before the pod is deleted.
+const CONFIRM_SECONDS: i64 = 30;
 /// Most tries to delete what was stopped.
 const DELETE_TRIES: usize = 10;
 
@@ -56,6 +59,7 @@ pub enum Stopped {
 impl Executor {
     /// Stops a task. Idempotent.
     pub async fn stop(&self, entry: &Arc<Entry>, request: &StopRequest) -> Result<Stopped, ExecError> {
+        let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
         for _ in 0..TRIES {
             let view = entry.view();
             let seen = view.observation;
@@ -76,11 +80,44 @@ impl Executor {
                     self.delete_if_needed(entry, request).await?;
                     return Ok(Stopped::Recorded);
                 }
-                PatchAnswer::TestFailed => self.reread(entry).await.map_err(ExecError::ClusterUnavailable)?,
+                PatchAnswer::TestFailed => {
+                    self.reread(entry).await.map_err(ExecError::ClusterUnavailable)?;
+                    backoff.wait().await;
+                }
                 PatchAnswer::Gone => self.confirm_gone(entry).await,
             }
         }
         Err(ExecError::Internal("the pod changed at every try to stop it".into()))
+    }
+
+    /// Whoever recorded a stop may have died before what belongs to it: a pod without a node is
+    /// deleted, and one whose stop does not show in time too. Called with every new version.
+    pub(super) fn see_to_stop(&self, entry: &Arc<Entry>) {
+        let view = entry.view();
+        let seen = &view.observation;
+        let Some(stop) = &seen.stop else { return };
+        if view.outcome.is_some() || view.presence == Presence::Gone || seen.deletion.is_some() || has_ended(seen) {
+            return;
+        }
+        let wait = stop.grace_seconds.max(seen.grace_seconds).saturating_add(CONFIRM_SECONDS);
+        let due = stop.time.as_second().saturating_add(wait);
+        if seen.node.is_some() && Timestamp::now().as_second() < due {
+            if let Ok(at) = Timestamp::from_second(due) {
+                self.inner.timekeeper.recheck(entry, at);
+            }
+            return;
+        }
+        if !self.inner.timekeeper.begin_delete(entry) {
+            return;
+        }
+        let (here, entry) = (self.clone(), entry.clone());
+        self.spawn(async move {
+            let delete = DeleteRequest { uid: entry.uid.clone(), grace_seconds: None };
+            if let Err(error) = here.delete(&entry, &delete).await {
+                warn!(task = %entry.key, error = %chain(&error), "the stopped pod could not be deleted");
+            }
+            here.inner.timekeeper.end_delete(&entry);
+        });
     }
 
     fn stop_ops(&self, entry: &Entry, seen: &Observation, request: &StopRequest) -> [PatchOp; 4] {
@@ -101,19 +138,23 @@ impl Executor {
         ]
     }
 
-    /// The deadline does nothing to a pod without a node, and knows no grace but the pod's.
+    /// The deadline knows no grace but the pod's. (A pod without a node is [`Self::see_to_stop`]'s.)
     async fn delete_if_needed(&self, entry: &Arc<Entry>, request: &StopRequest) -> Result<(), ExecError> {
         let seen = entry.view().observation;
-        let shorter = request.grace_seconds.filter(|asked| *asked < seen.grace_seconds);
-        if seen.node.is_some() && shorter.is_none() {
-            return Ok(());
+        match request.grace_seconds.filter(|asked| *asked < seen.grace_seconds && seen.node.is_some()) {
+            Some(shorter) => {
+                self.delete(entry, &DeleteRequest { uid: entry.uid.clone(), grace_seconds: Some(shorter) }).await
+            }
+            None => Ok(()),
         }
-        let delete = DeleteRequest { uid: entry.uid.clone(), grace_seconds: shorter };
+    }
+
+    async fn delete(&self, entry: &Entry, delete: &DeleteRequest) -> Result<(), ExecError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.inner.cluster.delete_pod(&entry.key.namespace, &entry.pod, &delete).await {
+            match self.inner.cluster.delete_pod(&entry.key.namespace, &entry.pod, delete).await {
                 Ok(()) => return Ok(()),
                 Err(error) if tries < DELETE_TRIES && error.is_retryable() => {
                     warn!(task = %entry.key, error = %chain(&error), "the stopped pod could not be deleted; repeating");

@@ -112,6 +112,9 @@ impl Table {
 
     /// The highest attempt before `attempt` that has not ended.
     pub fn active_before(&self, namespace: &str, task_id: &str, attempt: u32) -> Option<Arc<Entry>> {
+        if attempt < 2 {
+            return None;
+        }
         let is_active = |e: &Arc<Entry>| {
             let view = e.view();
             e.key.attempt < attempt && view.outcome.is_none() && view.presence == Presence::Present
@@ -142,6 +145,11 @@ impl Table {
                 drop(rows);
                 let fed = entry.feed(Input::Pod(observation), now);
                 return ((entry, fed), None);
+            }
+            if entry.view().observation.resource_version > observation.resource_version {
+                // A late answer about a pod that had the name before.
+                let entry = entry.clone();
+                return ((entry, Fed { effects: Vec::new(), deadline: None }), None);
             }
             let older = entry.clone();
             let fed = older.feed(Input::Gone(None), now);

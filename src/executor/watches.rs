@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::table::Entry;
+use super::effects::Backoff;
+use super::table::{Entry, Presence};
 use super::{ExecError, Executor, Readiness};
 use crate::cluster::{NoticeItem, PodItem, Scope, watch_notices, watch_pods};
 use crate::pod::observe::observe;
@@ -20,6 +21,8 @@ use crate::task::machine::Input;
 
 /// Failures in a row after which a part is stale.
 const STALE_AFTER: u32 = 3;
+/// Look-ups at once of what a list did not name.
+const LOOK_UPS: usize = 16;
 /// The watcher's longest back-off and some: without a failure for so long it is up again.
 const QUIET: Duration = Duration::from_secs(35);
 
@@ -86,6 +89,10 @@ impl Health {
         let before = part.is_fresh();
         match item {
             PodItem::Failed(_) => {
+                // A resumed watch is silent until something happens: silence ends a row of failures.
+                if part.last_failure.is_some_and(|at| at.elapsed() >= QUIET) {
+                    part.failures = 0;
+                }
                 part.failures += 1;
                 part.last_failure = Some(Instant::now());
             }
@@ -171,12 +178,22 @@ impl Executor {
         }
         let here = self.clone();
         self.spawn(async move {
-            for entry in missing {
-                if let Err(error) = here.look_up(&entry.key.namespace, &entry.pod).await {
-                    warn!(task = %entry.key, error = %chain(&error), "a pod missing from the list could not be looked up");
+            let look_ups = missing.into_iter().map(|entry| here.look_up_until_known(entry));
+            futures::stream::iter(look_ups).buffer_unordered(LOOK_UPS).for_each(|()| async {}).await;
+        });
+    }
+
+    async fn look_up_until_known(&self, entry: Arc<Entry>) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+        while entry.view().presence == Presence::Present {
+            match self.look_up(&entry.key.namespace, &entry.pod).await {
+                Ok(_) => return,
+                Err(error) => {
+                    warn!(task = %entry.key, error = %chain(&error), "a pod missing from the list could not be looked up; repeating");
                 }
             }
-        });
+            backoff.wait().await;
+        }
     }
 
     /// A quorum read by name, fed to the table; what is not there any more is told so.

@@ -26,6 +26,20 @@ fn a_hundred_thousand_lines_at_full_speed() {
     });
 }
 
+/// The last record is a suffix of every line before it: that it was read proves nothing.
+#[test]
+fn an_empty_last_line_after_many() {
+    run(async |t| {
+        let mut expected = String::new();
+        for line in 1..=200_000 {
+            writeln!(expected, "{line}").expect("writing into memory");
+        }
+        expected.push('\n');
+        let task = prints(t, "seq 1 200000; echo", expected.as_bytes()).await;
+        assert_eq!(task.delivery("main").lines, 200_001);
+    });
+}
+
 #[test]
 fn long_lines() {
     run(async |t| {

@@ -82,7 +82,7 @@ def _environment(home: Path, given: argparse.Namespace) -> dict[str, str]:
         "NO_COLOR": "1",
         "COLUMNS": "400",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": str(home / "pycache"),
     }
 
 
@@ -106,6 +106,7 @@ def _run(way: str, agent: str, env: dict[str, str], pods: Watch, audit: Audit) -
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         output.extend((time.time(), line.rstrip("\n")) for line in process.stdout)
+    (Path(env["AIRFLOW_HOME"]) / f"{dag_id}.out").write_text("\n".join(line for _, line in output))
     time.sleep(SETTLE)
     rows = _rows(Path(env["AIRFLOW_HOME"]) / "airflow.db", dag_id)
     assert len(rows) == len(TASKS), "\n".join(line for _, line in output)
@@ -117,7 +118,7 @@ def _run(way: str, agent: str, env: dict[str, str], pods: Watch, audit: Audit) -
             shown - stored
             for line, stored in pod.lines.items()
             for shown, text in output
-            if start <= shown < following and text.split(" [")[0].find(f"[base] {line}") >= 0
+            if start <= shown < following and f"[base] {line}" in text
         ]
         last = max(pod.lines.values(), default=None)
         measured.append({

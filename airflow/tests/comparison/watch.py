@@ -86,10 +86,12 @@ class Watch:
 
     def _read_log(self, name: str, pod: Pod) -> None:
         try:
-            text = self._api.read_namespaced_pod_log(name, self._namespace, container="base", timestamps=True)
+            answer = self._api.read_namespaced_pod_log(
+                name, self._namespace, container="base", timestamps=True, _preload_content=False
+            )
         except client.ApiException:
             return  # it never started
-        for stamped in text.splitlines():
+        for stamped in answer.data.decode().splitlines():
             stamp, _, line = stamped.partition(" ")
             pod.lines[line] = instant(stamp)
 
@@ -128,7 +130,7 @@ class Audit:
         if target.get("namespace") != self._namespace and not agent.startswith("podlaunch/"):
             return
         what = "/".join(filter(None, (target.get("resource", entry["requestURI"]), target.get("subresource"))))
-        # `Instance` comes first, so that `startswith` finds it.
+        # Of podlaunch the instance is what counts.
         who = agent.partition(" instance/")[2] if agent.startswith("podlaunch/") else agent
         self._seen.setdefault(
             entry["auditID"], (instant(entry["requestReceivedTimestamp"]), who, f"{entry['verb']} {what}")
