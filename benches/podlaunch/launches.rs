@@ -5,9 +5,10 @@
 //! podlaunch block: LaunchTask until Accepted, the stream then read on   (beside it: podlaunch's own watches)
 //! ```
 //!
-//! Pods that no node fits, so that only the API and podlaunch are measured. Blocks alternate; before the next one the
-//! pods are deleted.
+//! Pods that go to no node, so that only the API and podlaunch are measured. Within a block the two sides take turns,
+//! a slice of pods each, so that whatever else the machine does falls on both; after it all pods are deleted.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -26,7 +27,9 @@ use crate::workload::{RAW_SELECTOR, Workload};
 const CONCURRENCY: usize = 32;
 /// The least ratio of launches to raw creates.
 const WANTED: f64 = 0.95;
-/// Pods of the block before the first that counts.
+/// Pods of a side's turn.
+const SLICE: usize = 100;
+/// Pods a side of the block before the first that counts.
 const WARM_UP: usize = 40;
 /// Rest after a block: the cluster, and the server that sees its tasks' pods gone, finish what the block left them.
 const REST: Duration = Duration::from_secs(2);
@@ -37,7 +40,7 @@ enum Side {
     Raw,
 }
 
-/// One block.
+/// One side of a block.
 #[derive(Debug, Clone, Serialize)]
 struct Block {
     /// Pods a second.
@@ -46,25 +49,39 @@ struct Block {
     each: Vec<f64>,
 }
 
+/// What one side has made so far in a block.
+#[derive(Debug, Default)]
+struct Made {
+    took: Duration,
+    each: Vec<f64>,
+    pods: Vec<String>,
+}
+
+impl Made {
+    fn add(&mut self, took: Duration, slice: Vec<(f64, String)>) {
+        self.took += took;
+        for (each, pod) in slice {
+            self.each.push(each);
+            self.pods.push(pod);
+        }
+    }
+
+    fn block(self) -> Block {
+        #[allow(clippy::cast_precision_loss, reason = "a count of pods")]
+        let rate = self.pods.len() as f64 / self.took.as_secs_f64();
+        Block { rate, each: self.each }
+    }
+}
+
 /// Measures.
 pub async fn run(bench: &Bench, settings: &Settings) -> anyhow::Result<Row> {
     let watch = PodWatch::start(&bench.raw, RAW_SELECTOR).await?;
-    for side in [Side::Raw, Side::Podlaunch] {
-        block(bench, &watch, side, &format!("warm-{side:?}").to_lowercase(), WARM_UP).await?;
-    }
+    block(bench, &watch, 0, WARM_UP).await?;
     let (mut ours, mut raws) = (Vec::new(), Vec::new());
-    for index in 0..settings.blocks {
-        let mut sides = [Side::Raw, Side::Podlaunch];
-        // Raw, podlaunch, podlaunch, raw …: what drifts is shared.
-        sides.rotate_left(index % 2);
-        for side in sides {
-            let name = format!("launches-{index}-{side:?}").to_lowercase();
-            let block = block(bench, &watch, side, &name, settings.launches).await?;
-            match side {
-                Side::Podlaunch => ours.push(block),
-                Side::Raw => raws.push(block),
-            }
-        }
+    for index in 1..=settings.blocks {
+        let (our, raw) = block(bench, &watch, index, settings.launches).await?;
+        ours.push(our);
+        raws.push(raw);
     }
     row(settings, &ours, &raws)
 }
@@ -100,30 +117,40 @@ fn row(settings: &Settings, ours: &[Block], raws: &[Block]) -> anyhow::Result<Ro
     })
 }
 
-/// Makes the pods, then removes them.
-async fn block(bench: &Bench, watch: &PodWatch, side: Side, name: &str, count: usize) -> anyhow::Result<Block> {
-    let (block, pods) = match side {
-        Side::Raw => {
-            let made = create(bench, name, count).await?;
-            watch.seen(&made.1).await?;
-            made
+/// Makes the pods, slice by slice in turn, then removes them. Podlaunch's part first, then the raw client's.
+async fn block(bench: &Bench, watch: &PodWatch, index: usize, count: usize) -> anyhow::Result<(Block, Block)> {
+    let (mut ours, mut raw) = (Made::default(), Made::default());
+    // Read the streams on.
+    let mut readers = JoinSet::new();
+    for (turn, from) in (0..count).step_by(SLICE).enumerate() {
+        let slice = from..count.min(from + SLICE);
+        let mut sides = [Side::Raw, Side::Podlaunch];
+        // Raw, podlaunch, podlaunch, raw …: what drifts is shared.
+        sides.rotate_left((index + turn) % 2);
+        for side in sides {
+            match side {
+                Side::Raw => create(bench, index, slice.clone(), &mut raw).await?,
+                Side::Podlaunch => launch(bench, index, slice.clone(), &mut ours, &mut readers).await?,
+            }
         }
-        Side::Podlaunch => launch(bench, name, count).await?,
-    };
-    stream::iter(&pods)
+    }
+    watch.seen(&raw.pods).await?;
+    // The streams end with their readers.
+    readers.shutdown().await;
+    stream::iter(ours.pods.iter().chain(&raw.pods))
         .map(Ok::<_, anyhow::Error>)
         .try_for_each_concurrent(CONCURRENCY, |pod| bench.raw.delete(pod))
         .await?;
     tokio::time::sleep(REST).await;
-    Ok(block)
+    Ok((ours.block(), raw.block()))
 }
 
-async fn create(bench: &Bench, name: &str, count: usize) -> anyhow::Result<(Block, Vec<String>)> {
+async fn create(bench: &Bench, block: usize, slice: Range<usize>, made: &mut Made) -> anyhow::Result<()> {
     let workload = Workload::unschedulable();
     let start = Instant::now();
-    let made: Vec<(f64, String)> = stream::iter(0..count)
+    let pods = stream::iter(slice)
         .map(|index| {
-            let name = format!("{name}-{index}");
+            let name = format!("launches-{block}-raw-{index}");
             let pod = workload.pod(&name);
             async move {
                 let start = Instant::now();
@@ -134,17 +161,22 @@ async fn create(bench: &Bench, name: &str, count: usize) -> anyhow::Result<(Bloc
         .buffer_unordered(CONCURRENCY)
         .try_collect()
         .await?;
-    Ok(finish(start.elapsed(), made))
+    made.add(start.elapsed(), pods);
+    Ok(())
 }
 
-async fn launch(bench: &Bench, name: &str, count: usize) -> anyhow::Result<(Block, Vec<String>)> {
+async fn launch(
+    bench: &Bench,
+    block: usize,
+    slice: Range<usize>,
+    made: &mut Made,
+    readers: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
     let workload = Workload::unschedulable();
-    // Reads the streams on; dropped, and with it the streams, before the pods are deleted.
-    let mut readers = JoinSet::new();
     let start = Instant::now();
-    let mut launches = stream::iter(0..count)
+    let mut launches = stream::iter(slice)
         .map(|index| {
-            let request = workload.request(&bench.name, &format!("{name}/{index}"));
+            let request = workload.request(&bench.name, &format!("launches/{block}/{index}"));
             let client = bench.podlaunch(index);
             async move {
                 let start = Instant::now();
@@ -153,22 +185,16 @@ async fn launch(bench: &Bench, name: &str, count: usize) -> anyhow::Result<(Bloc
             }
         })
         .buffer_unordered(CONCURRENCY);
-    let mut made = Vec::with_capacity(count);
+    let mut pods = Vec::new();
     while let Some((took, task)) = launches.try_next().await? {
-        made.push((took, task.pod.clone()));
+        pods.push((took, task.pod.clone()));
         readers.spawn(read_on(task));
     }
-    Ok(finish(start.elapsed(), made))
+    made.add(start.elapsed(), pods);
+    Ok(())
 }
 
 async fn read_on(mut task: Task) {
     // Ends with the stream; what it says is of no interest here.
     while task.next().await.is_ok() {}
-}
-
-fn finish(took: Duration, made: Vec<(f64, String)>) -> (Block, Vec<String>) {
-    let (each, pods): (Vec<f64>, Vec<String>) = made.into_iter().unzip();
-    #[allow(clippy::cast_precision_loss, reason = "a count of pods")]
-    let rate = pods.len() as f64 / took.as_secs_f64();
-    (Block { rate, each }, pods)
 }

@@ -43,9 +43,9 @@ pub struct Settings {
     pub log_max_size: String,
     /// Tasks, and as many raw pods, of each of rows `termination` and `followed`; fewer where that takes too long.
     pub tasks: usize,
-    /// Pods of each block of row `launches`.
+    /// Pods a side of each block of row `launches`.
     pub launches: usize,
-    /// Blocks of each side of row `launches`.
+    /// Blocks of row `launches`.
     pub blocks: usize,
     /// Tasks followed in row `lines`.
     pub follows: usize,
@@ -80,7 +80,7 @@ impl Settings {
             log_max_size: variable("PODLAUNCH_BENCH_LOG_MAX_SIZE", "10Mi".to_owned())?,
             tasks: count("PODLAUNCH_BENCH_TASKS", 40)?,
             launches: count("PODLAUNCH_BENCH_LAUNCHES", 300)?,
-            blocks: count("PODLAUNCH_BENCH_BLOCKS", 3)?,
+            blocks: count("PODLAUNCH_BENCH_BLOCKS", 5)?,
             follows: count("PODLAUNCH_BENCH_FOLLOWS", 3)?,
             rows,
         }))

@@ -1,7 +1,7 @@
 """Runs the DAGs of `dag.py` in turns with `airflow dags test`, and prints medians.
 
-`airflow dags test` runs one task after the other in its own process, so that a task's requests are those between its
-start and the next one's. When a line of the task log appears is when it can be read from the command's output.
+`airflow dags test` runs one task after the other in its own process, so that a task's requests are those between
+its start and the next one's. When a line of the task log appears is when it can be read from the command's output.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -71,10 +72,13 @@ def _arguments() -> argparse.Namespace:
 
 
 def _environment(home: Path, given: argparse.Namespace) -> dict[str, str]:
+    dags = home / "dags"
+    dags.mkdir()
+    shutil.copy(Path(__file__).with_name("dag.py"), dags)
     return {
         **os.environ,
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW_CONN_PODLAUNCH_DEFAULT": json.dumps({"conn_type": "podlaunch", "host": f"unix://{_socket(home)}"}),
         "COMPARISON_NAMESPACE": given.namespace,
@@ -121,17 +125,19 @@ def _run(way: str, agent: str, env: dict[str, str], pods: Watch, audit: Audit) -
             if start <= shown < following and f"[base] {line}" in text
         ]
         last = max(pod.lines.values(), default=None)
-        measured.append({
-            "way": way,
-            "task": task_id,
-            "state": state,
-            "wall": end - start,
-            "lines": len(pod.lines),
-            "delays": delays,
-            "last_line_to_end": None if last is None else end - last,
-            "pod_end_to_end": None if pod.ended is None else end - pod.ended,
-            "requests": audit.requests(agent, start, following),
-        })
+        measured.append(
+            {
+                "way": way,
+                "task": task_id,
+                "state": state,
+                "wall": end - start,
+                "lines": len(pod.lines),
+                "delays": delays,
+                "last_line_to_end": None if last is None else end - last,
+                "pod_end_to_end": None if pod.ended is None else end - pod.ended,
+                "requests": audit.requests(agent, start, following),
+            }
+        )
     return measured
 
 
@@ -151,7 +157,9 @@ def _stored(text: str) -> float:
 
 
 def _table(found: list[dict[str, Any]]) -> str:
-    rows = ["| task | way | runs | state | wall s | line delay s | last line → end s | pod end → end s | requests |"]
+    rows = [
+        "| task | way | runs | state | wall s | line delay s | last line → end s | pod end → end s | requests |"
+    ]
     rows.append("|---" * 9 + "|")
     for task in TASKS:
         for way in WAYS:
@@ -170,7 +178,7 @@ def _median(values: list[float | None]) -> str:
     """With the least and the greatest."""
     given = [value for value in values if value is not None]
     if not given:
-        return "–"
+        return "none"
     return f"{statistics.median(given):.2f} ({min(given):.2f}…{max(given):.2f})"
 
 

@@ -1,7 +1,7 @@
 """The blog post's two tasks by PodlaunchOperator and by KubernetesPodOperator, and one that writes a line a second.
 
-One DAG for each way; `compare.py` runs them in turns. Tasks are tried once: a failure is what is measured, not the wait
-before its retry. KubernetesPodOperator is as it comes, and once more with the shortest sensible polling at start.
+One DAG for each way; `compare.py` runs them in turns. Tasks are tried once: a failure is what is measured, not the
+wait before its retry. KubernetesPodOperator is as it comes, and once more looking each second whether the pod runs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import DAG
+
 from podlaunch_airflow.operators.podlaunch import PodlaunchOperator
 
 NAMESPACE = os.environ["COMPARISON_NAMESPACE"]

@@ -1,6 +1,6 @@
 """What the node and the API server say about the pods, beside what the operators say.
 
-watch of the namespace's pods ─▶ when the API server first showed the end of `base`; then its log with the node's times
+watch of the namespace's pods ─▶ when the API server first showed the end of `base`; then its log, the node's times
 audit log ─▶ requests by time, user agent, verb and resource
 """
 
@@ -110,9 +110,11 @@ class Audit:
         self._seen: dict[str, tuple[float, str, str]] = {}
 
     def requests(self, agent: str, since: float, until: float) -> Counter[str]:
-        """Of a kind of client, by verb and resource; a request in progress (a watch, a followed log) counts once."""
+        """Of a kind of client, by verb and resource; a watch or a followed log counts once."""
         self._read()
-        chosen = (what for when, who, what in self._seen.values() if since <= when < until and who.startswith(agent))
+        chosen = (
+            what for when, who, what in self._seen.values() if since <= when < until and who.startswith(agent)
+        )
         return Counter(chosen)
 
     def _read(self) -> None:
