@@ -16,7 +16,7 @@
 //! - `PODLAUNCH_BENCH_KUBECONFIG`: the cluster; unset or empty: an embedded one, started for the run
 //! - `PODLAUNCH_BENCH_LOG_MAX_SIZE`: the kubelet's containerLogMaxSize there (default 10Mi)
 //! - `PODLAUNCH_BENCH_TASKS` (40), `PODLAUNCH_BENCH_LAUNCHES` (300), `PODLAUNCH_BENCH_BLOCKS` (5),
-//!   `PODLAUNCH_BENCH_FOLLOWS` (3): how many. Three minutes or so in all; the embedded cluster takes one
+//!   `PODLAUNCH_BENCH_FOLLOWS` (3): how many. Three minutes or so in all, less on the embedded cluster
 //!
 //! Result: a table on stdout, every single number in `target/bench/podlaunch.json`. Makes a namespace of its own and
 //! deletes it at the end.

@@ -33,7 +33,7 @@ const ALLOWED: f64 = 3.0;
 /// Pairs before the first that counts: connections and caches.
 const WARM_UP: usize = 2;
 /// After this long no further pair is begun, once there are [`LEAST`].
-const LIMIT: Duration = Duration::from_secs(75);
+const LIMIT: Duration = Duration::from_secs(60);
 const LEAST: usize = 10;
 /// Bytes of an outcome as podlaunch stores it, about.
 const OUTCOME_SIZE: usize = 1024;

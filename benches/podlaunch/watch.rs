@@ -56,7 +56,7 @@ impl PodWatch {
                 if let Err(error) = reader.read(body).await {
                     break error;
                 }
-                // The API server ends the watch of a client it finds too slow: the usual resumption.
+                // The API server may end a watch at any time, and does under load.
                 eprintln!("bench: the raw watch was ended by the API server and is resumed");
                 body = match raw.watch(&labels, &reader.version).await {
                     Ok(body) => body,
