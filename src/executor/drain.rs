@@ -126,8 +126,11 @@ impl Follower {
         loop {
             let mut gone = None;
             let (whole, before) = (self.whole, self.batch.position().bytes);
-            match self.read_once().await? {
-                ReadOnce::Whole { trailing } => match self.tail().await {
+            // The file does not change any more: both reads at once.
+            let tail = self.tail_beside();
+            let (read, tail) = tokio::join!(self.read_once(), tail);
+            match read? {
+                ReadOnce::Whole { trailing } => match tail {
                     Ok(tail) => {
                         let nothing_new = trailing.is_none() && self.batch.position().bytes == before;
                         let suffix = self.batch.tail_check(None, &tail) == TailCheck::Suffix;
@@ -229,6 +232,13 @@ impl Follower {
         }
         self.send_ready(Flush::All).await?;
         Ok(if clean { ReadEnd::TailAgreed } else { ReadEnd::Cut(TruncatedCause::LogRemoved) })
+    }
+
+    /// The last record, read while something else is.
+    fn tail_beside(&self) -> impl Future<Output = Result<Bytes, LogRefusal>> + Send + use<> {
+        let request = self.request(ReadMode::LastRecord);
+        let cluster = self.executor.cluster().clone();
+        async move { cluster.read_log(&request?).await }
     }
 
     async fn tail(&mut self) -> Result<Bytes, LogRefusal> {
