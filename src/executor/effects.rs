@@ -50,23 +50,17 @@ impl Executor {
         self.inner.timekeeper.arm(entry, fed.deadline.as_ref());
         self.see_to_stop(entry);
         for effect in fed.effects {
-            if let Effect::Recheck { at } = effect {
-                self.inner.timekeeper.recheck(entry, at);
-                continue;
-            }
-            let here = self.clone();
-            let entry = entry.clone();
+            let (here, task) = (self.clone(), entry.clone());
             let span = info_span!("effect", task = %entry.key, pod_uid = %entry.uid);
-            self.spawn(
-                async move {
-                    match effect {
-                        Effect::StoreOutcome(outcome) => here.store_outcome(&entry, &outcome).await,
-                        Effect::RemoveFinalizer => here.remove_finalizer(&entry).await,
-                        Effect::Recheck { .. } => {}
-                    }
+            match effect {
+                Effect::Recheck { at } => self.inner.timekeeper.recheck(entry, at),
+                Effect::StoreOutcome(outcome) => {
+                    self.spawn(async move { here.store_outcome(&task, &outcome).await }.instrument(span));
                 }
-                .instrument(span),
-            );
+                Effect::RemoveFinalizer => {
+                    self.spawn(async move { here.remove_finalizer(&task).await }.instrument(span));
+                }
+            }
         }
     }
 

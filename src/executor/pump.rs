@@ -134,9 +134,10 @@ impl Pump {
     async fn send_events(&mut self) -> Result<(), Closed> {
         let events = self.entry.events_after(self.after);
         // Of what was there before the stream, a list says more than each event by itself.
-        let first_look = self.after == 0;
-        let bodies: Vec<_> = events.iter().map(|n| &*n.event).collect();
-        let unsent: HashSet<usize> = self.cursor.unsent(&bodies).into_iter().collect();
+        let of_before: Option<HashSet<usize>> = (self.after == 0).then(|| {
+            let bodies: Vec<_> = events.iter().map(|n| &*n.event).collect();
+            self.cursor.unsent(&bodies).into_iter().collect()
+        });
         for (at, numbered) in events.into_iter().enumerate() {
             self.after = numbered.number;
             let event = numbered.event;
@@ -146,7 +147,10 @@ impl Pump {
                 self.termination = Some(event);
                 continue;
             }
-            let unsent = if first_look { unsent.contains(&at) } else { self.cursor.wants(&event) };
+            let unsent = match &of_before {
+                Some(unsent) => unsent.contains(&at),
+                None => self.cursor.wants(&event),
+            };
             let is_new = numbered.number > self.before_start && unsent;
             if is_new && self.shows(&event) {
                 self.outlet.send(Raw::Event(event.clone())).await?;
