@@ -114,17 +114,17 @@ pub(super) fn order_list(
     Ok(Value::Array(weave(merged, order, before, rule)))
 }
 
-/// `$deleteFromPrimitiveList`: the old list without these scalars.
-pub(super) fn remove_scalars(old: Option<Value>, scalars: &Value, path: &str) -> Result<Value, MergeError> {
+/// `$deleteFromPrimitiveList`: the old list, where there is one, without these scalars.
+pub(super) fn remove_scalars(old: Option<Value>, scalars: &Value, path: &str) -> Result<Option<Value>, MergeError> {
     let Some(scalars) = scalars.as_array() else {
         return Err(refuse(path, "$deleteFromPrimitiveList must be a list"));
     };
     Ok(match old {
         Some(Value::Array(mut items)) => {
             items.retain(|item| !scalars.contains(item));
-            Value::Array(items)
+            Some(Value::Array(items))
         }
-        other => other.unwrap_or_else(|| Value::Array(Vec::new())),
+        other => other,
     })
 }
 
