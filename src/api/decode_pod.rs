@@ -6,21 +6,23 @@
 //! PodOptions ──────────────────────▶ ShortForm's pod fields; volumes ─▶ decode_volume.rs
 //! ```
 //!
-//! A field marked "extended" in the contract that is set needs feature `short_form_extended`.
+//! Parts of a pod that come as text are parsed here; what they mean, Kubernetes says.
 
 use super::checks::{Checks, set};
 use super::decode_volume;
 use super::time::whole_seconds;
 use crate::proto::v1;
 use crate::task::spec::{
-    Access, EnvFrom, EnvFromSource, EnvSource, EnvVar, InitContainer, InitKind, Literal, Mount, Presence, PullPolicy,
-    Resources, ShortForm, Toleration,
+    Access, EnvFrom, EnvFromSource, EnvSource, EnvVar, Fragment, FragmentShape, HostAlias, InitContainer, InitKind,
+    Literal, Mount, Network, Placement, Port, Presence, PullPolicy, Resources, ShortForm, Toleration,
 };
 
-/// The feature of fields marked "extended".
-pub(super) const EXTENDED: &str = "short_form_extended";
 /// Longest image, bytes.
 const MAX_IMAGE: usize = 1024;
+/// Most ports of a container, and most entries of `/etc/hosts`.
+const MAX_LISTED: usize = 64;
+/// Longest name of a port, bytes.
+const MAX_PORT_NAME: usize = 15;
 
 /// Reads both parts of the short form.
 pub(super) fn short_form(
@@ -40,21 +42,29 @@ pub(super) fn short_form(
         env_from: main.env_from,
         resources: main.resources,
         mounts: main.mounts,
+        ports: main.ports,
+        security_context: main.security_context,
+        termination_message_policy: main.termination_message_policy,
         ..ShortForm::default()
     };
     match pod {
         None => short,
-        Some(pod) => {
-            check_extended(checks, &pod);
-            with_pod(checks, short, pod)
-        }
+        Some(pod) => with_pod(checks, short, pod),
     }
 }
 
 fn with_pod(checks: &mut Checks, short: ShortForm, pod: v1::PodOptions) -> ShortForm {
     let tolerations = pod.tolerations.into_iter().enumerate();
     let volumes = pod.volumes.into_iter().enumerate();
-    let inits = pod.init_containers.into_iter().enumerate();
+    let mut init_containers = Vec::with_capacity(pod.init_containers.len() + pod.sidecars.len());
+    for (list, kind, containers) in [
+        ("init_containers", InitKind::RunToCompletion, pod.init_containers),
+        ("sidecars", InitKind::Sidecar, pod.sidecars),
+    ] {
+        for (i, container) in containers.into_iter().enumerate() {
+            init_containers.push(init_container(checks, &format!("spec.pod.{list}[{i}]"), kind, container));
+        }
+    }
     for (i, name) in pod.image_pull_secrets.iter().enumerate() {
         checks.required(|| format!("spec.pod.image_pull_secrets[{i}]"), name);
     }
@@ -67,46 +77,83 @@ fn with_pod(checks: &mut Checks, short: ShortForm, pod: v1::PodOptions) -> Short
         image_pull_secrets: pod.image_pull_secrets,
         priority_class: set(pod.priority_class_name),
         volumes: volumes.filter_map(|(i, v)| decode_volume::volume(checks, i, v)).collect(),
-        init_containers: inits.map(|(i, init)| init_container(checks, i, init)).collect(),
+        init_containers,
+        placement: Placement {
+            affinity: fragment(checks, "spec.pod.affinity", &pod.affinity, FragmentShape::Mapping),
+            topology_spread: fragment(
+                checks,
+                "spec.pod.topology_spread_constraints",
+                &pod.topology_spread_constraints,
+                FragmentShape::List,
+            ),
+            scheduler: set(pod.scheduler_name),
+        },
+        network: Network {
+            hostname: set(pod.hostname),
+            subdomain: set(pod.subdomain),
+            dns_policy: set(pod.dns_policy),
+            dns_config: fragment(checks, "spec.pod.dns_config", &pod.dns_config, FragmentShape::Mapping),
+            host_aliases: host_aliases(checks, pod.host_aliases),
+            host_network: pod.host_network,
+        },
+        pod_security_context: fragment(
+            checks,
+            "spec.pod.security_context",
+            &pod.security_context,
+            FragmentShape::Mapping,
+        ),
+        runtime_class: set(pod.runtime_class_name),
+        automount_token: pod.automount_service_account_token,
         ..short
     }
 }
 
-fn check_extended(checks: &mut Checks, pod: &v1::PodOptions) {
-    let set = [
-        ("sidecars", !pod.sidecars.is_empty()),
-        ("automount_service_account_token", pod.automount_service_account_token.is_some()),
-        ("affinity", !pod.affinity.is_empty()),
-        ("topology_spread_constraints", !pod.topology_spread_constraints.is_empty()),
-        ("security_context", !pod.security_context.is_empty()),
-        ("runtime_class_name", !pod.runtime_class_name.is_empty()),
-        ("scheduler_name", !pod.scheduler_name.is_empty()),
-        ("hostname", !pod.hostname.is_empty()),
-        ("subdomain", !pod.subdomain.is_empty()),
-        ("dns_policy", !pod.dns_policy.is_empty()),
-        ("dns_config", !pod.dns_config.is_empty()),
-        ("host_aliases", !pod.host_aliases.is_empty()),
-        ("host_network", pod.host_network.is_some()),
-    ];
-    for (name, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
-        checks.needs(format!("spec.pod.{name}"), EXTENDED);
+fn init_container(checks: &mut Checks, path: &str, kind: InitKind, init: v1::ContainerSpec) -> InitContainer {
+    checks.required(|| format!("{path}.name"), &init.name);
+    InitContainer { kind, ..container(checks, path, init) }
+}
+
+/// A part of a pod given as text; none where it is not set, or wrong.
+fn fragment(checks: &mut Checks, field: &str, text: &str, shape: FragmentShape) -> Option<Fragment> {
+    if text.is_empty() {
+        return None;
+    }
+    Fragment::parse(field, text, shape).map_err(|error| checks.wrong(error.field, error.problem)).ok()
+}
+
+/// `list` has at most [`MAX_LISTED`] entries.
+fn check_count<T>(checks: &mut Checks, field: impl FnOnce() -> String, list: &[T]) {
+    if list.len() > MAX_LISTED {
+        checks.wrong(field(), format!("has {} entries; at most {MAX_LISTED} are allowed", list.len()));
     }
 }
 
-fn init_container(checks: &mut Checks, index: usize, init: v1::ContainerSpec) -> InitContainer {
-    let path = format!("spec.pod.init_containers[{index}]");
-    checks.required(|| format!("{path}.name"), &init.name);
-    container(checks, &path, init)
+fn host_aliases(checks: &mut Checks, aliases: Vec<v1::HostAlias>) -> Vec<HostAlias> {
+    check_count(checks, || "spec.pod.host_aliases".into(), &aliases);
+    let mut out = Vec::with_capacity(aliases.len());
+    for (i, alias) in aliases.into_iter().enumerate() {
+        let path = format!("spec.pod.host_aliases[{i}]");
+        checks.required(|| format!("{path}.ip"), &alias.ip);
+        if alias.hostnames.is_empty() || alias.hostnames.len() > MAX_LISTED {
+            checks.wrong(format!("{path}.hostnames"), format!("must have 1 to {MAX_LISTED} names"));
+        }
+        out.push(HostAlias { ip: alias.ip, hostnames: alias.hostnames });
+    }
+    out
+}
+
+fn port(checks: &mut Checks, path: &str, port: v1::ContainerPort) -> Port {
+    if !(1..=65_535).contains(&port.container_port) {
+        checks.wrong(format!("{path}.container_port"), "must be between 1 and 65535");
+    }
+    checks.at_most(|| format!("{path}.name"), &port.name, MAX_PORT_NAME);
+    Port { number: port.container_port, name: set(port.name), protocol: set(port.protocol) }
 }
 
 /// Any container of the short form; the primary's fields are those of an init container too.
 fn container(checks: &mut Checks, path: &str, spec: v1::ContainerSpec) -> InitContainer {
-    if !spec.ports.is_empty() {
-        checks.needs(format!("{path}.ports"), EXTENDED);
-    }
-    if !spec.security_context.is_empty() {
-        checks.needs(format!("{path}.security_context"), EXTENDED);
-    }
+    check_count(checks, || format!("{path}.ports"), &spec.ports);
+    let context = format!("{path}.security_context");
     checks.at_most(|| format!("{path}.image"), &spec.image, MAX_IMAGE);
     let image_pull_policy = match spec.image_pull_policy() {
         v1::ImagePullPolicy::Unspecified => None,
@@ -116,6 +163,7 @@ fn container(checks: &mut Checks, path: &str, spec: v1::ContainerSpec) -> InitCo
     };
     let env_from = spec.env_from.into_iter().enumerate();
     let mounts = spec.volume_mounts.into_iter().enumerate();
+    let ports = spec.ports.into_iter().enumerate();
     let resources = spec.resources.unwrap_or_default();
     InitContainer {
         name: spec.name,
@@ -129,6 +177,9 @@ fn container(checks: &mut Checks, path: &str, spec: v1::ContainerSpec) -> InitCo
         env_from: env_from.filter_map(|(i, from)| env_source(checks, &format!("{path}.env_from[{i}]"), from)).collect(),
         resources: Resources { requests: resources.requests, limits: resources.limits },
         mounts: mounts.map(|(i, m)| mount(checks, &format!("{path}.volume_mounts[{i}]"), m)).collect(),
+        ports: ports.map(|(i, p)| port(checks, &format!("{path}.ports[{i}]"), p)).collect(),
+        security_context: fragment(checks, &context, &spec.security_context, FragmentShape::Mapping),
+        termination_message_policy: set(spec.termination_message_policy),
     }
 }
 

@@ -3,6 +3,9 @@ use prost_types::Duration;
 use super::*;
 use crate::task::spec::{EnvFromSource, EnvSource, Presence, PullPolicy, RestartPolicy, VolumeSource};
 
+#[path = "decode_extended_tests.rs"]
+mod extended;
+
 const DEFAULTS: Defaults<'_> = Defaults { cluster: "main", namespace: "jobs" };
 
 fn seconds(seconds: i64) -> Option<Duration> {
@@ -193,7 +196,8 @@ fn wrong_pods() -> Vec<Case> {
 
 #[test]
 fn every_wrong_field_is_named() {
-    for (field, change) in wrong_parts().iter().chain(&wrong_containers()).chain(&wrong_pods()) {
+    let all = [wrong_parts(), wrong_containers(), wrong_pods(), extended::wrong_fields(), extended::wrong_volumes()];
+    for (field, change) in all.iter().flatten() {
         assert_eq!(wrong_fields(refused(change)), [*field]);
     }
 }
@@ -235,39 +239,9 @@ fn later_parts() -> Vec<Later> {
     ]
 }
 
-/// All of `short_form_extended`.
-fn extended() -> Vec<Case> {
-    use v1::volume::Source as Vol;
-    vec![
-        ("spec.container.ports", change(|r| container(r).ports.push(v1::ContainerPort::default()))),
-        ("spec.container.security_context", change(|r| container(r).security_context = "{}".into())),
-        ("spec.pod.sidecars", change(|r| pod(r).sidecars.push(v1::ContainerSpec::default()))),
-        ("spec.pod.automount_service_account_token", change(|r| pod(r).automount_service_account_token = Some(false))),
-        ("spec.pod.affinity", change(|r| pod(r).affinity = "{}".into())),
-        ("spec.pod.topology_spread_constraints", change(|r| pod(r).topology_spread_constraints = "[]".into())),
-        ("spec.pod.security_context", change(|r| pod(r).security_context = "{}".into())),
-        ("spec.pod.runtime_class_name", change(|r| pod(r).runtime_class_name = "x".into())),
-        ("spec.pod.scheduler_name", change(|r| pod(r).scheduler_name = "x".into())),
-        ("spec.pod.hostname", change(|r| pod(r).hostname = "x".into())),
-        ("spec.pod.subdomain", change(|r| pod(r).subdomain = "x".into())),
-        ("spec.pod.dns_policy", change(|r| pod(r).dns_policy = "None".into())),
-        ("spec.pod.dns_config", change(|r| pod(r).dns_config = "{}".into())),
-        ("spec.pod.host_aliases", change(|r| pod(r).host_aliases.push(v1::HostAlias::default()))),
-        ("spec.pod.host_network", change(|r| pod(r).host_network = Some(false))),
-        (
-            "spec.pod.volumes[0].persistent_volume_claim",
-            change(|r| volume(r, Some(Vol::PersistentVolumeClaim(Default::default())))),
-        ),
-        ("spec.pod.volumes[0].host_path", change(|r| volume(r, Some(Vol::HostPath(Default::default()))))),
-        ("spec.pod.volumes[0].projected", change(|r| volume(r, Some(Vol::Projected(Default::default()))))),
-        ("spec.pod.volumes[0].downward_api", change(|r| volume(r, Some(Vol::DownwardApi(Default::default()))))),
-    ]
-}
-
 #[test]
 fn parts_of_later_versions_name_field_and_feature() {
-    let extended = extended().into_iter().map(|(field, change)| (field, "short_form_extended", change));
-    for (field, name, change) in later_parts().into_iter().chain(extended) {
+    for (field, name, change) in later_parts() {
         match refused(&change) {
             Refusal::FeatureUnavailable(asked) => {
                 assert_eq!(asked.len(), 1, "{field}");

@@ -82,7 +82,7 @@ pub const FEATURES: &[Feature] = &[
     },
     available("manifest"),
     available("short_form"),
-    absent("short_form_extended"),
+    available("short_form_extended"),
     absent("templates"),
     available("previous_attempts"),
     absent("disconnect_policy"),

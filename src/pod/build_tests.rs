@@ -3,6 +3,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
+
+#[path = "short_tests.rs"]
+mod short_form;
+
 use crate::task::fingerprint::fingerprint;
 use crate::task::policy::LogSelection;
 use crate::task::spec::*;

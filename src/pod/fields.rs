@@ -120,13 +120,19 @@ impl<'a> FieldMap<'a> {
         if rest.first().is_some_and(|first| !known.iter().any(|name| Field(name) == *first)) {
             return None;
         }
+        if let [Field(first), inside @ ..] = rest
+            && FRAGMENTS.contains(first)
+            && !inside.is_empty()
+        {
+            return Some(format!("{head}.{}: {}", snake_case(first), join(inside, str::to_owned)));
+        }
         let tail = join(&contract_steps(rest), snake_case);
         Some(if tail.is_empty() { head } else { format!("{head}.{tail}") })
     }
 }
 
 /// The fields of a container that the short form has, in Kubernetes' spelling.
-const CONTAINER_FIELDS: [&str; 10] = [
+const CONTAINER_FIELDS: [&str; 13] = [
     "name",
     "image",
     "imagePullPolicy",
@@ -137,10 +143,34 @@ const CONTAINER_FIELDS: [&str; 10] = [
     "envFrom",
     "resources",
     "volumeMounts",
+    "ports",
+    "securityContext",
+    "terminationMessagePolicy",
 ];
 /// The fields of a pod that the short form has under their own name.
-const POD_FIELDS: [&str; 7] =
-    ["labels", "annotations", "volumes", "nodeSelector", "tolerations", "serviceAccountName", "priorityClassName"];
+const POD_FIELDS: [&str; 19] = [
+    "labels",
+    "annotations",
+    "volumes",
+    "nodeSelector",
+    "tolerations",
+    "serviceAccountName",
+    "priorityClassName",
+    "automountServiceAccountToken",
+    "affinity",
+    "topologySpreadConstraints",
+    "securityContext",
+    "runtimeClassName",
+    "schedulerName",
+    "hostname",
+    "subdomain",
+    "dnsPolicy",
+    "dnsConfig",
+    "hostAliases",
+    "hostNetwork",
+];
+/// The fields above whose value is a part of a pod as text: inside them Kubernetes' spelling holds.
+const FRAGMENTS: [&str; 4] = ["affinity", "topologySpreadConstraints", "securityContext", "dnsConfig"];
 
 /// Follows a path of `pod` in `other`: elements of merged lists by their merge key.
 fn follow<'a>(pod: &Value, other: &Value, path: &[Step<'a>]) -> Followed<'a> {
@@ -195,6 +225,8 @@ fn contract_steps<'a>(steps: &[Step<'a>]) -> Vec<Step<'a>> {
             Field("resourceFieldRef") => Field("resource_field"),
             Field("secretName") => Field("name"),
             Field("tolerationSeconds") => Field("toleration_period"),
+            Field("expirationSeconds") => Field("expiration"),
+            Field("downwardAPI") => Field("downward_api"),
             Field(source @ ("secretRef" | "configMapRef")) => {
                 if let [Field("name"), after @ ..] = rest {
                     rest = after;

@@ -98,6 +98,66 @@ fn everything_from_the_short_form() {
     );
 }
 
+#[test]
+fn parts_of_a_pod_given_as_text_and_volumes() {
+    let fragment = |text| Some(Fragment::parse("f", text, FragmentShape::Mapping).unwrap());
+    let spec = TaskSpec {
+        short: ShortForm {
+            ports: vec![Port { number: 80, name: None, protocol: text("tcp") }],
+            security_context: fragment("runAsUser: -1"),
+            pod_security_context: fragment("fsGroup: -1"),
+            placement: Placement { affinity: fragment("nodeAffinity: {}"), ..Placement::default() },
+            network: Network {
+                host_aliases: vec![HostAlias { ip: "x".into(), hostnames: vec!["a".into()] }],
+                host_network: Some(true),
+                ..Network::default()
+            },
+            volumes: vec![Volume {
+                name: "p".into(),
+                source: VolumeSource::Projected {
+                    sources: vec![
+                        ProjectedSource::ServiceAccountToken {
+                            path: "t".into(),
+                            audience: None,
+                            expiration_seconds: Some(1),
+                        },
+                        ProjectedSource::DownwardApi {
+                            items: vec![DownwardFile {
+                                path: "l".into(),
+                                source: DownwardSource::Field { path: "x".into() },
+                                mode: None,
+                            }],
+                        },
+                    ],
+                    default_mode: None,
+                },
+            }],
+            ..short()
+        },
+        ..TaskSpec::default()
+    };
+    table(
+        &spec,
+        &[
+            ("spec.containers[0].ports[0].protocol", "spec.container.ports[0].protocol"),
+            ("spec.containers[0].securityContext", "spec.container.security_context"),
+            ("spec.containers[0].securityContext.runAsUser", "spec.container.security_context: runAsUser"),
+            ("spec.securityContext.fsGroup", "spec.pod.security_context: fsGroup"),
+            ("spec.affinity.nodeAffinity.a[0].b", "spec.pod.affinity: nodeAffinity.a[0].b"),
+            ("spec.hostAliases[0].ip", "spec.pod.host_aliases[0].ip"),
+            ("spec.hostNetwork", "spec.pod.host_network"),
+            (
+                "spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds",
+                "spec.pod.volumes[0].projected.sources[0].service_account_token.expiration",
+            ),
+            (
+                "spec.volumes[0].projected.sources[1].downwardAPI.items[0].fieldRef.fieldPath",
+                "spec.pod.volumes[0].projected.sources[1].downward_api.items[0].field_path",
+            ),
+        ],
+    );
+}
+
 /// The merged lists start with what the short form adds: indexes must be followed by key.
 #[test]
 fn over_a_manifest() {

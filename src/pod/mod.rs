@@ -19,6 +19,7 @@ mod merge_list;
 pub mod observe;
 pub mod resource;
 pub mod short;
+mod short_volume;
 pub mod slim;
 mod syntax;
 pub mod validate;

@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::short_volume::volume;
 use crate::task::spec::{
-    Access, EnvFrom, EnvFromSource, EnvSource, EnvVar, InitContainer, InitKind, KeyFile, Mount, Presence, PullPolicy,
-    Resources, ShortForm, SpecError, TaskSpec, Toleration, Volume, VolumeSource,
+    Access, EnvFrom, EnvFromSource, EnvSource, EnvVar, Fragment, InitContainer, InitKind, Mount, Network, Placement,
+    Port, Presence, PullPolicy, Resources, ShortForm, SpecError, TaskSpec, Toleration,
 };
 
 /// Name of the primary container where nothing names it.
@@ -69,6 +70,11 @@ pub fn patch(short: &ShortForm, primary: &str) -> Value {
     put_text(&mut spec, "serviceAccountName", short.service_account.as_deref());
     put_list(&mut spec, "imagePullSecrets", short.image_pull_secrets.iter().map(|name| json!({"name": name})));
     put_text(&mut spec, "priorityClassName", short.priority_class.as_deref());
+    put_text(&mut spec, "runtimeClassName", short.runtime_class.as_deref());
+    put_flag(&mut spec, "automountServiceAccountToken", short.automount_token);
+    put_fragment(&mut spec, "securityContext", short.pod_security_context.as_ref());
+    placement(&mut spec, &short.placement);
+    network(&mut spec, &short.network);
 
     let mut out = Map::new();
     put_object(&mut out, "metadata", metadata);
@@ -85,6 +91,22 @@ pub fn patch_with_container(short: &ShortForm, primary: &str) -> Value {
     patch
 }
 
+fn placement(spec: &mut Map<String, Value>, placement: &Placement) {
+    put_fragment(spec, "affinity", placement.affinity.as_ref());
+    put_fragment(spec, "topologySpreadConstraints", placement.topology_spread.as_ref());
+    put_text(spec, "schedulerName", placement.scheduler.as_deref());
+}
+
+fn network(spec: &mut Map<String, Value>, network: &Network) {
+    put_text(spec, "hostname", network.hostname.as_deref());
+    put_text(spec, "subdomain", network.subdomain.as_deref());
+    put_text(spec, "dnsPolicy", network.dns_policy.as_deref());
+    put_fragment(spec, "dnsConfig", network.dns_config.as_ref());
+    let aliases = network.host_aliases.iter();
+    put_list(spec, "hostAliases", aliases.map(|alias| json!({"ip": alias.ip, "hostnames": alias.hostnames})));
+    put_flag(spec, "hostNetwork", network.host_network);
+}
+
 /// What the primary container and an init container have in common.
 struct Parts<'a> {
     image: Option<&'a str>,
@@ -96,6 +118,9 @@ struct Parts<'a> {
     env_from: &'a [EnvFrom],
     resources: &'a Resources,
     mounts: &'a [Mount],
+    ports: &'a [Port],
+    security_context: Option<&'a Fragment>,
+    termination_message_policy: Option<&'a str>,
 }
 
 impl<'a> Parts<'a> {
@@ -110,6 +135,9 @@ impl<'a> Parts<'a> {
             env_from: &short.env_from,
             resources: &short.resources,
             mounts: &short.mounts,
+            ports: &short.ports,
+            security_context: short.security_context.as_ref(),
+            termination_message_policy: short.termination_message_policy.as_deref(),
         }
     }
 
@@ -124,6 +152,9 @@ impl<'a> Parts<'a> {
             env_from: &init.env_from,
             resources: &init.resources,
             mounts: &init.mounts,
+            ports: &init.ports,
+            security_context: init.security_context.as_ref(),
+            termination_message_policy: init.termination_message_policy.as_deref(),
         }
     }
 }
@@ -142,6 +173,9 @@ fn container(parts: &Parts<'_>) -> Map<String, Value> {
     put_map(&mut resources, "limits", &parts.resources.limits);
     put_object(&mut out, "resources", resources);
     put_list(&mut out, "volumeMounts", parts.mounts.iter().map(mount));
+    put_list(&mut out, "ports", parts.ports.iter().map(port));
+    put_fragment(&mut out, "securityContext", parts.security_context);
+    put_text(&mut out, "terminationMessagePolicy", parts.termination_message_policy);
     out
 }
 
@@ -166,10 +200,7 @@ fn variable(var: &EnvVar) -> Value {
         EnvSource::ConfigMap { name, key, presence } => from(json!({"configMapKeyRef": key_ref(name, key, *presence)})),
         EnvSource::Field { path } => from(json!({"fieldRef": {"fieldPath": path}})),
         EnvSource::Resource { resource, container, divisor } => {
-            let mut field = Map::from_iter([("resource".to_owned(), Value::from(resource.as_str()))]);
-            put_text(&mut field, "containerName", container.as_deref());
-            put_text(&mut field, "divisor", divisor.as_deref());
-            from(json!({"resourceFieldRef": field}))
+            from(json!({"resourceFieldRef": resource_ref(resource, container.as_deref(), divisor.as_deref())}))
         }
     };
     as_a_whole(out)
@@ -179,6 +210,13 @@ fn key_ref(name: &str, key: &str, presence: Presence) -> Value {
     let mut out = json!({"name": name, "key": key});
     mark_optional(&mut out, presence);
     out
+}
+
+pub(super) fn resource_ref(resource: &str, container: Option<&str>, divisor: Option<&str>) -> Value {
+    let mut out = Map::from_iter([("resource".to_owned(), Value::from(resource))]);
+    put_text(&mut out, "containerName", container);
+    put_text(&mut out, "divisor", divisor);
+    Value::Object(out)
 }
 
 fn env_from(from: &EnvFrom) -> Value {
@@ -205,6 +243,13 @@ fn mount(mount: &Mount) -> Value {
     as_a_whole(out)
 }
 
+fn port(port: &Port) -> Value {
+    let mut out = Map::from_iter([("containerPort".to_owned(), Value::from(port.number))]);
+    put_text(&mut out, "name", port.name.as_deref());
+    put_text(&mut out, "protocol", port.protocol.as_deref());
+    as_a_whole(Value::Object(out))
+}
+
 fn toleration(toleration: &Toleration) -> Value {
     let mut out = Map::new();
     put_text(&mut out, "key", toleration.key.as_deref());
@@ -217,66 +262,14 @@ fn toleration(toleration: &Toleration) -> Value {
     Value::Object(out)
 }
 
-fn volume(volume: &Volume) -> Value {
-    let (field, mut source) = match &volume.source {
-        VolumeSource::Secret { name, items, default_mode, presence } => {
-            ("secret", files(("secretName", name), items, *default_mode, *presence))
-        }
-        VolumeSource::ConfigMap { name, items, default_mode, presence } => {
-            ("configMap", files(("name", name), items, *default_mode, *presence))
-        }
-        VolumeSource::EmptyDir { medium, size_limit } => {
-            let mut out = Map::new();
-            put_text(&mut out, "medium", medium.as_deref());
-            put_text(&mut out, "sizeLimit", size_limit.as_deref());
-            ("emptyDir", Value::Object(out))
-        }
-        VolumeSource::PersistentVolumeClaim { claim, access } => {
-            let mut out = json!({"claimName": claim});
-            if *access == Access::ReadOnly {
-                out["readOnly"] = true.into();
-            }
-            ("persistentVolumeClaim", out)
-        }
-        VolumeSource::HostPath { path, kind } => {
-            let mut out = Map::from_iter([("path".to_owned(), Value::from(path.as_str()))]);
-            put_text(&mut out, "type", kind.as_deref());
-            ("hostPath", Value::Object(out))
-        }
-    };
-    source["$patch"] = "replace".into();
-    let mut out = Map::from_iter([("name".to_owned(), Value::from(volume.name.as_str()))]);
-    out.insert(field.into(), source);
-    as_a_whole(Value::Object(out))
-}
-
-fn files((field, name): (&str, &str), items: &[KeyFile], mode: Option<u32>, presence: Presence) -> Value {
-    let mut out = Map::from_iter([(field.to_owned(), Value::from(name))]);
-    put_list(&mut out, "items", items.iter().map(key_file));
-    if let Some(mode) = mode {
-        out.insert("defaultMode".into(), mode.into());
-    }
-    let mut out = Value::Object(out);
-    mark_optional(&mut out, presence);
-    out
-}
-
-fn key_file(item: &KeyFile) -> Value {
-    let mut out = json!({"key": item.key, "path": item.path});
-    if let Some(mode) = item.mode {
-        out["mode"] = mode.into();
-    }
-    out
-}
-
-fn mark_optional(out: &mut Value, presence: Presence) {
+pub(super) fn mark_optional(out: &mut Value, presence: Presence) {
     if presence == Presence::Optional {
         out["optional"] = true.into();
     }
 }
 
 /// An element of a merged list that replaces the one of the same key instead of adding to it.
-fn as_a_whole(mut element: Value) -> Value {
+pub(super) fn as_a_whole(mut element: Value) -> Value {
     if let Value::Object(map) = &mut element {
         let keys: Vec<Value> = map.keys().map(|key| Value::from(key.as_str())).collect();
         map.insert("$retainKeys".into(), Value::Array(keys));
@@ -284,9 +277,21 @@ fn as_a_whole(mut element: Value) -> Value {
     element
 }
 
-fn put_text(out: &mut Map<String, Value>, field: &str, text: Option<&str>) {
+pub(super) fn put_text(out: &mut Map<String, Value>, field: &str, text: Option<&str>) {
     if let Some(text) = text {
         out.insert(field.into(), text.into());
+    }
+}
+
+fn put_flag(out: &mut Map<String, Value>, field: &str, flag: Option<bool>) {
+    if let Some(flag) = flag {
+        out.insert(field.into(), flag.into());
+    }
+}
+
+fn put_fragment(out: &mut Map<String, Value>, field: &str, fragment: Option<&Fragment>) {
+    if let Some(fragment) = fragment {
+        out.insert(field.into(), fragment.value().clone());
     }
 }
 
@@ -301,7 +306,7 @@ fn put_object(out: &mut Map<String, Value>, field: &str, map: Map<String, Value>
     }
 }
 
-fn put_list(out: &mut Map<String, Value>, field: &str, items: impl Iterator<Item = Value>) {
+pub(super) fn put_list(out: &mut Map<String, Value>, field: &str, items: impl Iterator<Item = Value>) {
     let items: Vec<Value> = items.collect();
     if !items.is_empty() {
         out.insert(field.into(), Value::Array(items));

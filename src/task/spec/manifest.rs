@@ -47,13 +47,7 @@ impl Manifest {
             return Err(refuse(format!("has {} bytes; at most {MAX_MANIFEST_BYTES} are allowed", text.len())));
         }
         let text = std::str::from_utf8(text).map_err(|_| refuse("is not UTF-8 text"))?;
-        let mut documents: Vec<Value> =
-            serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| describe(&error))?;
-        documents.retain(|document| !document.is_null());
-        if documents.len() > 1 {
-            return Err(refuse(format!("has {} documents; it must be one pod", documents.len())));
-        }
-        match documents.pop() {
+        match document(FIELD, text)? {
             Some(document) => Manifest::from_value(document),
             None => Err(refuse("is empty; leave it out or give a pod")),
         }
@@ -80,6 +74,19 @@ impl Manifest {
     }
 }
 
+/// The one YAML or JSON document of `text`, whole floats as integers; none where there is nothing.
+pub(super) fn document(field: &str, text: &str) -> Result<Option<Value>, SpecError> {
+    let parsed = serde_saphyr::from_multiple_with_options(text, options());
+    let mut documents: Vec<Value> = parsed.map_err(|error| describe(field, &error))?;
+    documents.retain(|document| !document.is_null());
+    if documents.len() > 1 {
+        return Err(SpecError::new(field, format!("has {} documents; it must be one", documents.len())));
+    }
+    let mut document = documents.pop();
+    document.iter_mut().for_each(whole_floats_to_integers);
+    Ok(document)
+}
+
 fn refuse(problem: impl Into<String>) -> SpecError {
     SpecError::new(FIELD, problem)
 }
@@ -98,11 +105,11 @@ fn options() -> Options {
 
 /// Words for a parser error. Only what cannot hold a scalar of the caller's is quoted: env
 /// literals stand in a manifest.
-fn describe(error: &YamlError) -> SpecError {
+fn describe(field: &str, error: &YamlError) -> SpecError {
     let place = error.location().filter(|l| l.line() > 0);
     let at = place.map_or_else(String::new, |l| format!(" at line {}, column {}", l.line(), l.column()));
     let problem = match error.without_snippet() {
-        YamlError::AliasError { error, .. } => return describe(error),
+        YamlError::AliasError { error, .. } => return describe(field, error),
         YamlError::DuplicateMappingKey { key: Some(key), .. } => format!("has the key {key:?} twice in one mapping"),
         YamlError::DuplicateMappingKey { .. } => "has a key twice in one mapping".to_owned(),
         YamlError::NonFiniteFloat { .. } => "has a number that is not finite".to_owned(),
@@ -112,7 +119,7 @@ fn describe(error: &YamlError) -> SpecError {
         | YamlError::AliasReplayStackDepthExceeded { .. } => "is nested or expands too far".to_owned(),
         _ => "is not valid YAML or JSON".to_owned(),
     };
-    refuse(format!("{problem}{at}"))
+    SpecError::new(field, format!("{problem}{at}"))
 }
 
 fn template_of(mut object: Map<String, Value>) -> Result<Map<String, Value>, SpecError> {

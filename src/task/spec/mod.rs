@@ -11,16 +11,22 @@
 //! later version changes no fingerprint of a spec that does not use it. **The serialized names and
 //! shapes are part of the fingerprint: renaming one makes every running task a mismatch.**
 
+mod container;
+mod fragment;
 mod manifest;
 mod short;
+mod volume;
 
 use serde::Serialize;
 
-pub use manifest::{MAX_MANIFEST_BYTES, Manifest};
-pub use short::{
-    Access, EnvFrom, EnvFromSource, EnvSource, EnvVar, InitContainer, InitKind, KeyFile, Literal, Mount, Presence,
-    PullPolicy, Resources, ShortForm, Toleration, Volume, VolumeSource,
+pub use container::{
+    Access, EnvFrom, EnvFromSource, EnvSource, EnvVar, InitContainer, InitKind, Literal, Mount, Port, Presence,
+    PullPolicy, Resources,
 };
+pub use fragment::{Fragment, FragmentShape, MAX_FRAGMENT_BYTES};
+pub use manifest::{MAX_MANIFEST_BYTES, Manifest};
+pub use short::{HostAlias, Network, Placement, ShortForm, Toleration};
+pub use volume::{DownwardFile, DownwardSource, KeyFile, ProjectedSource, Volume, VolumeSource};
 
 use super::policy::{LogSelection, Timeouts};
 

@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::container::{EnvFrom, EnvVar, InitContainer, Mount, Port, PullPolicy, Resources};
+use super::fragment::Fragment;
 use super::is_default;
+use super::volume::Volume;
 
 /// The short form of a pod. Everything is optional; what is not set leaves the manifest as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -46,6 +49,15 @@ pub struct ShortForm {
     /// Where volumes are mounted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
+    /// Ports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<Port>,
+    /// A SecurityContext.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_context: Option<Fragment>,
+    /// `File` or `FallbackToLogsOnError`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub termination_message_policy: Option<String>,
     /// Labels of the pod.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -73,6 +85,21 @@ pub struct ShortForm {
     /// Containers that run before the primary one, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub init_containers: Vec<InitContainer>,
+    /// Where the pod may be placed, beside the node selector and tolerations.
+    #[serde(skip_serializing_if = "is_default")]
+    pub placement: Placement,
+    /// How the pod meets the network.
+    #[serde(skip_serializing_if = "is_default")]
+    pub network: Network,
+    /// A PodSecurityContext.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_security_context: Option<Fragment>,
+    /// Runtime class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime_class: Option<String>,
+    /// Whether the service account's token is mounted; unset is as the account says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub automount_token: Option<bool>,
 }
 
 impl ShortForm {
@@ -82,147 +109,50 @@ impl ShortForm {
     }
 }
 
-/// When the kubelet pulls an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub enum PullPolicy {
-    /// Before every start.
-    Always,
-    /// When the node does not have it.
-    IfNotPresent,
-    /// Not at all.
-    Never,
-}
-
-impl PullPolicy {
-    /// Kubernetes' word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            PullPolicy::Always => "Always",
-            PullPolicy::IfNotPresent => "IfNotPresent",
-            PullPolicy::Never => "Never",
-        }
-    }
-}
-
-/// Whether what is referred to must exist for the container to start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Presence {
-    /// It must.
-    #[default]
-    Required,
-    /// It need not; then the variable or the files are absent.
-    Optional,
-}
-
-/// Whether a mount can be written to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Access {
-    /// It can, as far as the volume allows.
-    #[default]
-    ReadWrite,
-    /// It cannot.
-    ReadOnly,
-}
-
-/// One environment variable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EnvVar {
-    /// Name.
-    pub name: String,
-    /// Where its value comes from.
-    #[serde(flatten)]
-    pub source: EnvSource,
-}
-
-/// A text that is never printed for debugging.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Literal(pub String);
-
-impl std::fmt::Debug for Literal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Literal(…)")
-    }
-}
-
-/// Where the value of a variable comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EnvSource {
-    /// This text. It never appears in what is written about a task.
-    Value(Literal),
-    /// A key of a secret.
-    Secret {
-        /// Name of the secret.
-        name: String,
-        /// Key in it.
-        key: String,
-        /// Whether it must exist.
-        #[serde(skip_serializing_if = "is_default")]
-        presence: Presence,
-    },
-    /// A key of a config map.
-    ConfigMap {
-        /// Name of the config map.
-        name: String,
-        /// Key in it.
-        key: String,
-        /// Whether it must exist.
-        #[serde(skip_serializing_if = "is_default")]
-        presence: Presence,
-    },
-    /// A field of the pod, such as `metadata.name` or `status.podIP`.
-    Field {
-        /// Path of the field.
-        path: String,
-    },
-    /// A resource request or limit of a container.
-    Resource {
-        /// The resource, such as `limits.cpu`.
-        resource: String,
-        /// The container; unset is the one with the variable.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        container: Option<String>,
-        /// The unit it is expressed in; unset is 1.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        divisor: Option<String>,
-    },
-}
-
-/// An object whose every key becomes a variable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EnvFrom {
-    /// The object.
-    pub source: EnvFromSource,
-    /// Put before each key.
+/// Where a pod may be placed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Placement {
+    /// An Affinity.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-    /// Whether it must exist.
-    #[serde(skip_serializing_if = "is_default")]
-    pub presence: Presence,
+    pub affinity: Option<Fragment>,
+    /// A list of TopologySpreadConstraint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topology_spread: Option<Fragment>,
+    /// Name of the scheduler; unset is the cluster's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler: Option<String>,
 }
 
-/// The object of an [`EnvFrom`], by name.
+/// How a pod meets the network.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Network {
+    /// Host name inside the pod; unset is the pod's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Subdomain of the host name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subdomain: Option<String>,
+    /// Kubernetes' word: `ClusterFirst`, `Default` …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_policy: Option<String>,
+    /// A PodDNSConfig.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_config: Option<Fragment>,
+    /// More entries of `/etc/hosts`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_aliases: Vec<HostAlias>,
+    /// Whether it uses the node's own network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_network: Option<bool>,
+}
+
+/// An entry of `/etc/hosts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EnvFromSource {
-    /// A secret.
-    Secret(String),
-    /// A config map.
-    ConfigMap(String),
-}
-
-/// Requests and limits: resource name to Kubernetes quantity (`cpu: 500m`, `memory: 1Gi`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Resources {
-    /// What is set aside.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub requests: BTreeMap<String, String>,
-    /// What may be used at most.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub limits: BTreeMap<String, String>,
+pub struct HostAlias {
+    /// The address.
+    pub ip: String,
+    /// Its names.
+    pub hostnames: Vec<String>,
 }
 
 /// A taint the pod tolerates, in Kubernetes' terms; unset is Kubernetes' default.
@@ -243,147 +173,4 @@ pub struct Toleration {
     /// How long a NoExecute taint is tolerated, seconds; unset is for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<i64>,
-}
-
-/// A volume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Volume {
-    /// Name that mounts refer to.
-    pub name: String,
-    /// What is in it.
-    pub source: VolumeSource,
-}
-
-/// What a volume holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VolumeSource {
-    /// The keys of a secret as files.
-    Secret {
-        /// Name of the secret.
-        name: String,
-        /// Which keys, and where; empty is every key under its own name.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        items: Vec<KeyFile>,
-        /// Mode of the files, 0 to 0o777; unset is 0o644.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        default_mode: Option<u32>,
-        /// Whether it must exist.
-        #[serde(skip_serializing_if = "is_default")]
-        presence: Presence,
-    },
-    /// The keys of a config map as files.
-    ConfigMap {
-        /// Name of the config map.
-        name: String,
-        /// Which keys, and where; empty is every key under its own name.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        items: Vec<KeyFile>,
-        /// Mode of the files, 0 to 0o777; unset is 0o644.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        default_mode: Option<u32>,
-        /// Whether it must exist.
-        #[serde(skip_serializing_if = "is_default")]
-        presence: Presence,
-    },
-    /// An empty directory that lives as long as the pod.
-    EmptyDir {
-        /// `Memory` for a tmpfs; unset is the node's disk.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        medium: Option<String>,
-        /// Largest size, a quantity.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        size_limit: Option<String>,
-    },
-    /// A persistent volume claim.
-    PersistentVolumeClaim {
-        /// Name of the claim.
-        claim: String,
-        /// Whether it can be written to.
-        #[serde(skip_serializing_if = "is_default")]
-        access: Access,
-    },
-    /// A path of the node.
-    HostPath {
-        /// Path on the node.
-        path: String,
-        /// Kubernetes' type: `Directory`, `DirectoryOrCreate`, `File` …; unset checks nothing.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        kind: Option<String>,
-    },
-}
-
-/// A key as a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct KeyFile {
-    /// The key.
-    pub key: String,
-    /// Relative path of the file.
-    pub path: String,
-    /// Mode of the file, 0 to 0o777; unset is the volume's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<u32>,
-}
-
-/// Where a volume appears in a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mount {
-    /// Name of the volume.
-    pub volume: String,
-    /// Path in the container.
-    pub path: String,
-    /// Path in the volume; unset is its root.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sub_path: Option<String>,
-    /// Whether it can be written to.
-    #[serde(skip_serializing_if = "is_default")]
-    pub access: Access,
-}
-
-/// A container that starts before the primary one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct InitContainer {
-    /// Name.
-    pub name: String,
-    /// Whether it must end first or runs beside the primary one.
-    #[serde(skip_serializing_if = "is_default")]
-    pub kind: InitKind,
-    /// Image; unset is the one the manifest has for this container.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// When the image is pulled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_pull_policy: Option<PullPolicy>,
-    /// Entrypoint.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub command: Vec<String>,
-    /// Arguments.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub args: Vec<String>,
-    /// Working directory, absolute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub working_dir: Option<String>,
-    /// Environment, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub env: Vec<EnvVar>,
-    /// Secrets and config maps whose every key becomes a variable.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub env_from: Vec<EnvFrom>,
-    /// Requests and limits.
-    #[serde(skip_serializing_if = "is_default")]
-    pub resources: Resources,
-    /// Where volumes are mounted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub mounts: Vec<Mount>,
-}
-
-/// What an init container is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InitKind {
-    /// Must end with exit 0 before the next one starts.
-    #[default]
-    RunToCompletion,
-    /// A native sidecar: runs until the ordinary containers have ended.
-    Sidecar,
 }
