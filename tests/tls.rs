@@ -3,7 +3,9 @@
 //! The product as processes: `serve --local` and the client commands of the same binary.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a test fails by panicking
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -90,6 +92,31 @@ fn serve(pki: &Pki, more: &[&str]) -> Server {
     Server { child, port }
 }
 
+/// A server on TLS, loopback and a Unix socket, each with room for one connection. The ports of the first two.
+fn serve_one_connection_each(pki: &Pki, socket: &Path) -> (Server, u16) {
+    let unix = format!("unix:{}", socket.display());
+    let mut command = binary();
+    command.args(["serve", "--local", "--max-connections", "1", "--log-format", "json"]);
+    command.args(["--listen", "0.0.0.0:0", "--listen", "127.0.0.1:0", "--listen", &unix]);
+    command.arg("--tls-cert").arg(pki.path("server.crt")).arg("--tls-key").arg(pki.path("server.key"));
+    command.arg("--tls-client-ca").arg(pki.path("ca.crt")).stderr(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut port_after = |host: &str| -> u16 {
+        let line = lines.find_map(|line| line.unwrap().split_once(host).map(|(_, rest)| rest.to_owned()));
+        line.expect("the server says where it listens").split('"').next().unwrap().parse().unwrap()
+    };
+    let (tls, loopback) = (port_after("0.0.0.0:"), port_after("127.0.0.1:"));
+    std::thread::spawn(move || lines.for_each(drop));
+    (Server { child, port: tls }, loopback)
+}
+
+/// Whether the other side has closed this connection. Waits for it.
+fn is_closed(mut connection: impl Read) -> bool {
+    // A reset is an end as well: the server may close before it has read what the kernel holds.
+    connection.read(&mut [0]).map_or(true, |bytes| bytes == 0)
+}
+
 fn client(server: &Server, pki: &Pki, command: &[&str], credentials: &[(&str, &Path)]) -> Output {
     let mut process = binary();
     process.args(command).arg("--endpoint").arg(format!("https://127.0.0.1:{}", server.port));
@@ -166,4 +193,46 @@ fn a_token_is_who_calls_and_a_changed_certificate_is_read_again() {
         std::thread::sleep(Duration::from_millis(500));
     }
     assert!(!info(&pki).status.success(), "the old authority still vouches for it");
+}
+
+#[test]
+fn a_connection_beyond_the_limit_is_closed_and_each_listener_counts_for_itself() {
+    let pki = Pki::new();
+    let socket = pki.path("s.sock");
+    let (server, loopback) = serve_one_connection_each(&pki, &socket);
+    let tcp = |port: u16| TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let info = |endpoint: &str| binary().args(["info", "--endpoint", endpoint]).output().unwrap();
+    let (over_loopback, over_unix) = (format!("http://127.0.0.1:{loopback}"), format!("unix:{}", socket.display()));
+
+    let held_unix = UnixStream::connect(&socket).unwrap();
+    assert!(is_closed(UnixStream::connect(&socket).unwrap()), "a second connection over the Unix socket");
+    let held_tls = tcp(server.port);
+    assert!(is_closed(tcp(server.port)), "a second connection over TLS");
+    let held = tcp(loopback);
+    assert!(is_closed(tcp(loopback)), "a second connection on loopback");
+    let refused = info(&over_loopback);
+    assert_eq!(refused.status.code(), Some(125), "{}", text(&refused));
+
+    // Whoever leaves makes room on that listener, and on no other.
+    drop(held_unix);
+    succeeds("Unix", &|| info(&over_unix));
+    drop(held_tls);
+    let (cert, key) = (pki.path("client.crt"), pki.path("client.key"));
+    succeeds("TLS", &|| client(&server, &pki, &["info"], &[("--tls-cert", &cert), ("--tls-key", &key)]));
+    assert_eq!(info(&over_loopback).status.code(), Some(125));
+    drop(held);
+    succeeds("loopback", &|| info(&over_loopback));
+}
+
+/// Tries until it does: the server learns of a dropped connection a moment later.
+fn succeeds(name: &str, ask: &dyn Fn() -> Output) {
+    let began = Instant::now();
+    loop {
+        let output = ask();
+        if output.status.success() {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{name}: {}", text(&output));
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

@@ -8,19 +8,15 @@
 //! | TLS with `--allow-unauthenticated` | anybody; named by certificate or token where there is one |
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tonic::Request;
 use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
-use tracing::{info, warn};
 
+use super::reload::Reloading;
 use super::tls::TlsPeer;
 use crate::api::{Authenticate, Caller};
-
-const RELOAD_EVERY: Duration = Duration::from_secs(10);
 
 /// Callers of a listener only this machine reaches.
 pub(super) struct Local;
@@ -86,58 +82,29 @@ pub(super) enum TokenError {
     Line { path: PathBuf, line: usize },
 }
 
-/// The token file, read again when it changes. Tokens are kept and compared as hashes.
-pub(super) struct Tokens {
-    path: PathBuf,
-    state: Mutex<Known>,
-}
+/// Names by the hash of their token: tokens are kept and compared as hashes.
+type Names = HashMap<[u8; 32], String>;
 
-struct Known {
-    names: HashMap<[u8; 32], String>,
-    stamp: Option<SystemTime>,
-    looked: Instant,
-}
+/// The callers of the token file.
+pub(super) struct Tokens(Reloading<Names>);
 
 impl Tokens {
     pub fn read(path: PathBuf) -> Result<Tokens, TokenError> {
-        let stamp = stamp(&path);
-        let names = parse(&path)?;
-        Ok(Tokens { path, state: Mutex::new(Known { names, stamp, looked: Instant::now() }) })
+        Reloading::new("token file", vec![path.clone()], move || parse(&path)).map(Tokens)
     }
 
     fn name_of(&self, token: &str) -> Option<String> {
-        let mut state = self.state.lock();
-        if state.looked.elapsed() >= RELOAD_EVERY {
-            state.looked = Instant::now();
-            let stamp = stamp(&self.path);
-            if stamp != state.stamp {
-                match parse(&self.path) {
-                    Ok(names) => {
-                        info!(path = %self.path.display(), callers = names.len(), "the token file was read again");
-                        state.names = names;
-                        state.stamp = stamp;
-                    }
-                    Err(error) => {
-                        warn!(error = %format!("{:#}", anyhow::Error::new(error)), "the changed token file cannot be used yet");
-                    }
-                }
-            }
-        }
-        state.names.get(&hash(token)).cloned()
+        self.0.get().get(&hash(token)).cloned()
     }
-}
-
-fn stamp(path: &std::path::Path) -> Option<SystemTime> {
-    std::fs::metadata(path).and_then(|m| m.modified()).ok()
 }
 
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-fn parse(path: &std::path::Path) -> Result<HashMap<[u8; 32], String>, TokenError> {
+fn parse(path: &Path) -> Result<Names, TokenError> {
     let text = std::fs::read_to_string(path).map_err(|source| TokenError::Read { path: path.to_path_buf(), source })?;
-    let mut names = HashMap::new();
+    let mut names = Names::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tonic::transport::server::TcpIncoming;
 
-use super::tls::Reloading;
+use super::tls::ReloadingTls;
 use crate::cli::args::Listen;
 
 /// Only the owner and the group of a socket may connect.
@@ -20,7 +20,7 @@ pub(super) enum Bound {
     /// TCP on loopback.
     Tcp(TcpIncoming, SocketAddr),
     /// TLS beyond loopback.
-    Tls(TcpListener, Arc<Reloading>),
+    Tls(TcpListener, Arc<ReloadingTls>),
     /// A Unix socket; its file is removed when this is dropped.
     Unix(UnixListener, SocketFile),
 }
@@ -64,7 +64,7 @@ pub(super) enum ListenError {
 #[derive(Default)]
 pub(super) struct Security {
     /// For listeners beyond loopback.
-    pub tls: Option<Arc<Reloading>>,
+    pub tls: Option<Arc<ReloadingTls>>,
     /// Whether it was said who may call over the network.
     pub knows_callers: bool,
     /// Group of the Unix sockets.

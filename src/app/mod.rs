@@ -10,8 +10,10 @@
 //! The only module that names the embedded cluster: to everything else it is a cluster.
 
 mod auth;
+mod connections;
 mod embedded;
 mod listen;
+mod reload;
 mod serve;
 mod telemetry;
 mod tls;

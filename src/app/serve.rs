@@ -8,22 +8,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
+use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tracing::{info, warn};
 
 use super::auth::{Local, Network, Strangers, Tokens};
+use super::connections::{Limited, Places};
 use super::embedded;
 use super::listen::{Bound, Security, bind, group};
-use super::tls::{self, ClientCertificate, Reloading, TlsFiles};
+use super::tls::{self, ClientCertificate, TlsFiles};
 use crate::api::{self, Gate, ServerInfo};
 use crate::cli::args::{SecurityArgs, ServeArgs, Switch};
 use crate::cluster::{Cluster, ClusterConfig, Scope};
@@ -71,13 +75,14 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let gates = Gates { local: Gate::new(Local), network: Gate::new(network) };
     let make = |gate: &Gate| routes(&executor, info.clone(), args.reflection, gate.clone(), health.clone());
     let stop = CancellationToken::new();
+    let max_connections = usize::try_from(args.limits.max_connections)?;
     let mut servers = JoinSet::new();
     for listener in bound {
         let routes = match listener {
             Bound::Tls(..) => make(&gates.network),
             Bound::Tcp(..) | Bound::Unix(..) => make(&gates.local),
         };
-        spawn_server(&mut servers, listener, routes, stop.clone());
+        spawn_server(&mut servers, listener, routes, max_connections, stop.clone());
     }
     let signalled = signal().await?;
     info!(signal = signalled, "shutting down");
@@ -137,7 +142,7 @@ fn security(args: &SecurityArgs) -> anyhow::Result<(Security, Network)> {
     let strangers = if args.allow_unauthenticated { Strangers::Served } else { Strangers::Refused };
     let optional = tokens.is_some() || strangers == Strangers::Served;
     let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(cert), Some(key)) => Some(Arc::new(Reloading::new(TlsFiles {
+        (Some(cert), Some(key)) => Some(Arc::new(tls::reloading(TlsFiles {
             cert: cert.clone(),
             key: key.clone(),
             client_ca: args.tls_client_ca.clone(),
@@ -206,39 +211,50 @@ pub(super) fn server() -> Server {
         .tcp_nodelay(true)
 }
 
-fn spawn_server(servers: &mut JoinSet<()>, bound: Bound, routes: Routes, stop: CancellationToken) {
+/// Serves one listener until `stop`, with places for `max` connections.
+fn spawn_server(servers: &mut JoinSet<()>, bound: Bound, routes: Routes, max: usize, stop: CancellationToken) {
     match bound {
         Bound::Tcp(incoming, address) => {
-            info!(%address, "listening");
+            let address = address.to_string();
+            info!(address, "listening");
             servers.spawn(async move {
-                let served = server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled()).await;
-                log_end(&format!("{address}"), served);
+                let incoming = Limited::new(incoming, Places::new(address.clone(), max));
+                log_end(&address, serve(routes, incoming, stop).await);
             });
         }
         Bound::Tls(listener, tls) => {
             let address = tls::address(&listener).map(|a| a.to_string()).unwrap_or_default();
-            info!(%address, "listening with TLS");
+            info!(address, "listening with TLS");
             servers.spawn(async move {
                 let (connections, incoming) = mpsc::channel(tls::QUEUE);
                 let incoming = tokio_stream::wrappers::ReceiverStream::new(incoming);
-                let accepting = AbortOnDropHandle::new(tokio::spawn(tls::accept(listener, tls, connections)));
-                let served = server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled()).await;
-                log_end(&address, served);
+                let places = Places::new(address.clone(), max);
+                let accepting = AbortOnDropHandle::new(tokio::spawn(tls::accept(listener, tls, places, connections)));
+                log_end(&address, serve(routes, incoming, stop).await);
                 drop(accepting);
             });
         }
         Bound::Unix(listener, file) => {
-            let address = listener.local_addr().ok();
-            let path = address.and_then(|a| a.as_pathname().map(|p| p.display().to_string())).unwrap_or_default();
-            info!(address = %format!("unix:{path}"), "listening");
+            let path = listener.local_addr().ok();
+            let path = path.and_then(|a| a.as_pathname().map(|p| p.display().to_string())).unwrap_or_default();
+            let address = format!("unix:{path}");
+            info!(address, "listening");
             servers.spawn(async move {
                 let incoming = tokio_stream::wrappers::UnixListenerStream::new(listener);
-                let served = server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled()).await;
-                log_end(&path, served);
+                let incoming = Limited::new(incoming, Places::new(address.clone(), max));
+                log_end(&address, serve(routes, incoming, stop).await);
                 drop(file);
             });
         }
     }
+}
+
+async fn serve<I, C>(routes: Routes, incoming: I, stop: CancellationToken) -> Result<(), tonic::transport::Error>
+where
+    I: Stream<Item = std::io::Result<C>>,
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    server().add_routes(routes).serve_with_incoming_shutdown(incoming, stop.cancelled()).await
 }
 
 fn log_end(address: &str, served: Result<(), tonic::transport::Error>) {

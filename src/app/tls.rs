@@ -1,8 +1,8 @@
 //! TLS listeners: certificates that are read again when they change, and the client's name.
 //!
 //! ```text
-//! accept ─▶ handshake, at most HANDSHAKES at once, each within HANDSHAKE_LIMIT ─▶ bounded queue ─▶ tonic
-//!             │ the configuration of the files as they are now (looked at every RELOAD_EVERY)
+//! accept ─▶ a place ─▶ handshake, at most HANDSHAKES at once, each within HANDSHAKE_LIMIT ─▶ bounded queue ─▶ tonic
+//!             │ the configuration of the files as they are now
 //!             └ client certificate, where one is asked for ─▶ its name ─▶ TlsPeer in each request
 //! ```
 
@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -26,9 +25,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
-const RELOAD_EVERY: Duration = Duration::from_secs(10);
+use super::connections::{Counted, Places};
+use super::reload::Reloading;
+
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const HANDSHAKES: usize = 256;
 /// Connections that are through the handshake and wait for the server.
@@ -73,52 +74,14 @@ pub(super) enum TlsError {
     ClientCa(#[source] rustls::server::VerifierBuilderError),
 }
 
-/// The configuration of the files, made again when one of them changes. While the new ones do not
-/// work together the last good one stays.
-pub(super) struct Reloading {
-    files: TlsFiles,
-    state: Mutex<Loaded>,
-}
+/// The configuration of the files, made again when one of them changes.
+pub(super) type ReloadingTls = Reloading<ServerConfig>;
 
-struct Loaded {
-    config: Arc<ServerConfig>,
-    stamps: Vec<Option<SystemTime>>,
-    looked: Instant,
-}
-
-impl Reloading {
-    pub fn new(files: TlsFiles) -> Result<Reloading, TlsError> {
-        let stamps = stamps(&files);
-        let config = Arc::new(load(&files)?);
-        let state = Mutex::new(Loaded { config, stamps, looked: Instant::now() });
-        Ok(Reloading { files, state })
-    }
-
-    fn config(&self) -> Arc<ServerConfig> {
-        let mut state = self.state.lock();
-        if state.looked.elapsed() >= RELOAD_EVERY {
-            state.looked = Instant::now();
-            let stamps = stamps(&self.files);
-            if stamps != state.stamps {
-                match load(&self.files) {
-                    Ok(config) => {
-                        info!(cert = %self.files.cert.display(), "the TLS files were read again");
-                        state.config = Arc::new(config);
-                        state.stamps = stamps;
-                    }
-                    Err(error) => {
-                        warn!(error = %format!("{:#}", anyhow::Error::new(error)), "the changed TLS files cannot be used yet")
-                    }
-                }
-            }
-        }
-        state.config.clone()
-    }
-}
-
-fn stamps(files: &TlsFiles) -> Vec<Option<SystemTime>> {
+/// The configuration of `files`. Fails if they do not work together now.
+pub(super) fn reloading(files: TlsFiles) -> Result<ReloadingTls, TlsError> {
     let all = [Some(&files.cert), Some(&files.key), files.client_ca.as_ref()];
-    all.into_iter().flatten().map(|path| std::fs::metadata(path).and_then(|m| m.modified()).ok()).collect()
+    let paths = all.into_iter().flatten().cloned().collect();
+    Reloading::new("TLS files", paths, move || load(&files))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -190,13 +153,16 @@ impl AsyncWrite for TlsConnection {
     }
 }
 
+/// What [`accept`] gives out.
+pub(super) type Accepted = io::Result<Counted<TlsConnection>>;
+
 /// Accepts until the receiver is gone. Owns the handshakes in progress.
-pub(super) async fn accept(listener: TcpListener, tls: Arc<Reloading>, out: mpsc::Sender<io::Result<TlsConnection>>) {
-    let places = Arc::new(Semaphore::new(HANDSHAKES));
+pub(super) async fn accept(listener: TcpListener, tls: Arc<ReloadingTls>, places: Places, out: mpsc::Sender<Accepted>) {
+    let turns = Arc::new(Semaphore::new(HANDSHAKES));
     let mut handshakes = JoinSet::new();
     loop {
         while handshakes.try_join_next().is_some() {}
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(turn) = turns.clone().acquire_owned().await else { return };
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -208,12 +174,14 @@ pub(super) async fn accept(listener: TcpListener, tls: Arc<Reloading>, out: mpsc
             },
             () = out.closed() => return,
         };
+        // Before the handshake: a crowd shall cost no cryptography.
+        let Some(place) = places.take() else { continue };
         let (tls, out) = (tls.clone(), out.clone());
         handshakes.spawn(async move {
-            let _place = place;
+            let _turn = turn;
             match tokio::time::timeout(HANDSHAKE_LIMIT, handshake(stream, &tls)).await {
                 // A closed receiver: the server has stopped, and the connection ends with it.
-                Ok(Ok(connection)) => drop(out.send(Ok(connection)).await),
+                Ok(Ok(connection)) => drop(out.send(Ok(Counted::new(connection, place))).await),
                 Ok(Err(error)) => debug!(%peer, %error, "a TLS handshake failed"),
                 Err(_) => debug!(%peer, "a TLS handshake took too long"),
             }
@@ -221,9 +189,9 @@ pub(super) async fn accept(listener: TcpListener, tls: Arc<Reloading>, out: mpsc
     }
 }
 
-async fn handshake(stream: TcpStream, tls: &Reloading) -> io::Result<TlsConnection> {
+async fn handshake(stream: TcpStream, tls: &ReloadingTls) -> io::Result<TlsConnection> {
     stream.set_nodelay(true)?;
-    let stream = TlsAcceptor::from(tls.config()).accept(stream).await?;
+    let stream = TlsAcceptor::from(tls.get()).accept(stream).await?;
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let name = shown.and_then(|certificate| certificate_name(certificate));
     Ok(TlsConnection { stream, peer: TlsPeer { name } })

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 # Runs by itself, without somebody who switches the DAG on.
 os.environ["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] = "False"
 
+import cluster
 import conftest
 from kubernetes import client, config
 from playwright.sync_api import Page, sync_playwright
@@ -28,7 +29,6 @@ from scheduled import Scheduled, until
 DAG_ID = "kubernetes_sample"
 NAMESPACE = "airflow-example"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-RETRY = "timedelta(minutes=5)"
 
 
 def main() -> None:
@@ -41,8 +41,7 @@ def main() -> None:
     server.start()
     airflow = conftest.Airflow(home / "airflow", server)
     airflow.run("db", "migrate")
-    text = (conftest.EXAMPLES / "blog_post.py").read_text().replace('"default"', f'"{NAMESPACE}"')
-    (airflow.dags / "blog_post.py").write_text(text.replace(RETRY, "timedelta(seconds=5)"))
+    airflow.add_dag("blog_post.py", conftest.example().replace('"default"', f'"{NAMESPACE}"'))
     processes = Scheduled(airflow)
     try:
         processes.start({DAG_ID})
@@ -59,7 +58,7 @@ def main() -> None:
 
 
 def _namespace() -> None:
-    config.load_kube_config(conftest.KUBECONFIG)
+    config.load_kube_config(cluster.KUBECONFIG)
     client.CoreV1Api().create_namespace({"metadata": {"name": NAMESPACE}})
 
 

@@ -14,15 +14,19 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+import evidence
 import psutil
-from conftest import AIRFLOW, Airflow
+from conftest import AIRFLOW, DEADLINE, Airflow
 
 PARTS = ("api-server", "scheduler", "dag-processor")
 FINISHED = ("success", "failed")
 
 
-def until(what: str, condition: Callable[[], Any], seconds: float = 300) -> Any:
-    """Waits until `condition` gives something true, and gives that."""
+def until(what: str, condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:
+    """Waits until `condition` gives something true, and gives that.
+
+    A condition raises AssertionError when it can no longer come true, so that nobody waits for it.
+    """
     end = time.monotonic() + seconds
     while True:
         found = condition()
@@ -53,8 +57,8 @@ class Scheduled:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__API_AUTH__JWT_SECRET": os.urandom(64).hex(),
             "AIRFLOW__LOGGING__LOG_FETCH_TIMEOUT_SEC": "5",
-            # A worker that is gone is missed after 20 s instead of 300 s.
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            # A worker that is gone is missed after 30 s instead of 300 s.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -63,12 +67,19 @@ class Scheduled:
     def start(self, dag_ids: set[str]) -> None:
         """Returns when the DAGs are known."""
         for part in PARTS:
-            with (self._airflow.home / f"{part}.log").open("wb") as log:
+            path = self._airflow.home / f"{part}.log"
+            evidence.add_file(f"airflow {part}", path)
+            with path.open("wb") as log:
                 self._processes[part] = subprocess.Popen(
-                    [AIRFLOW, part], env=self._env, stdout=log, stderr=log, start_new_session=True
+                    [AIRFLOW, part],
+                    env=self._env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
         until("the API server answers", self._login)
-        until("the DAGs are known", lambda: dag_ids <= {dag["dag_id"] for dag in self.call("GET", "/dags")["dags"]})
+        until("the DAGs are known", lambda: dag_ids <= self._known())
 
     def stop(self) -> None:
         """Ends them with all that they started."""
@@ -86,8 +97,20 @@ class Scheduled:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        # A busy server may be slow, and SQLite locked: what only reads is asked again.
+        tries = 5 if method == "GET" else 1
+        while True:
+            tries -= 1
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.loads(answer.read() or b"null")
+            except urllib.error.HTTPError as error:
+                if error.code < 500 or not tries:
+                    raise AssertionError(f"{method} {path}: {error}: {error.read()[:500]!r}") from error
+            except OSError:
+                if not tries:
+                    raise
+            time.sleep(1)
 
     def trigger(self, dag_id: str, run_id: str) -> None:
         """Starts a run."""
@@ -102,11 +125,26 @@ class Scheduled:
         """A task instance, when it has ended."""
 
         def end() -> dict[str, Any] | None:
+            self._check_parts()
             task = self.task(dag_id, run_id, task_id)
             return task if task["state"] in FINISHED else None
 
         found: dict[str, Any] = until(f"{dag_id}.{task_id} ends", end)
         return found
+
+    def running(self, dag_id: str, run_id: str, task_id: str, written: Callable[[], bool]) -> dict[str, Any]:
+        """A task instance, when `written` says so of its log; not one that has ended before."""
+
+        def wrote() -> bool:
+            self._check_parts()
+            if written():
+                return True
+            state = self.task(dag_id, run_id, task_id)["state"]
+            assert state not in (*FINISHED, "up_for_retry"), f"{dag_id}.{task_id} is {state} and wrote too little"
+            return False
+
+        until(f"{dag_id}.{task_id} writes", wrote)
+        return self.task(dag_id, run_id, task_id)
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> list[dict[str, Any]]:
         """What a try has logged so far."""
@@ -124,7 +162,17 @@ class Scheduled:
         for worker in sorted(workers, key=lambda one: one.create_time()):
             _kill(worker)
 
+    def _check_parts(self) -> None:
+        for part, process in self._processes.items():
+            code = process.poll()
+            assert code is None, f"airflow {part} ended with exit code {code}"
+
+    def _known(self) -> set[str]:
+        self._check_parts()
+        return {dag["dag_id"] for dag in self.call("GET", "/dags")["dags"]}
+
     def _login(self) -> bool:
+        self._check_parts()
         try:
             with urllib.request.urlopen(f"{self._url}/auth/token", timeout=5) as answer:
                 self._token = json.loads(answer.read())["access_token"]

@@ -1,4 +1,4 @@
-"""What becomes of a task of 60 s that writes 50 lines/s when something is killed under it."""
+"""What becomes of a task that writes 50 lines/s for a minute and more when something is killed under it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import KUBECONFIG, Airflow, Server
+from cluster import KUBECONFIG
+from conftest import Airflow, Server
 from podlaunch import Client, TaskKey, TaskState
-from scheduled import Scheduled, until
+from scheduled import Scheduled
 
 from podlaunch_airflow.identity import Instance, launch_task_id
 
-LINES = 3000
 RUN = "run1"
-DAG_IDS = ("worker_killed", "marked_failed", "podlaunch_killed")
+LINES = {"worker_killed": 5000, "marked_failed": 3000, "podlaunch_killed": 3000}
+"""By DAG. The first task must outlast Airflow's noticing that its worker is gone, and the start of another."""
 DAG_FILE = f'''
 from datetime import datetime, timedelta
 
@@ -22,14 +23,15 @@ from airflow.sdk import DAG
 from podlaunch_airflow.operators.podlaunch import PodlaunchOperator
 
 SLOW = """
-import time
+import sys, time
+lines = int(sys.argv[1])
 begin = time.monotonic()
-for number in range({LINES}):
+for number in range(lines):
     print("line", number, flush=True)
     time.sleep(max(0, begin + (number + 1) / 50 - time.monotonic()))
 """
 
-for dag_id in {DAG_IDS!r}:
+for dag_id, lines in {LINES!r}.items():
     with DAG(
         dag_id, start_date=datetime(2024, 1, 1), schedule=None, catchup=False, is_paused_upon_creation=False
     ) as dag:
@@ -38,7 +40,7 @@ for dag_id in {DAG_IDS!r}:
             namespace="default",
             image="python:3.6",
             cmds=["python", "-c"],
-            arguments=[SLOW],
+            arguments=[SLOW, str(lines)],
             termination_grace_period=2,
             retries=1,
             retry_delay=timedelta(seconds=1),
@@ -49,10 +51,10 @@ for dag_id in {DAG_IDS!r}:
 
 @pytest.fixture(scope="module")
 def scheduled(airflow: Airflow) -> Iterator[Scheduled]:
-    (airflow.dags / "kills.py").write_text(DAG_FILE)
+    airflow.add_dag("kills.py", DAG_FILE)
     made = Scheduled(airflow)
     try:
-        made.start(set(DAG_IDS))
+        made.start(set(LINES))
         yield made
     finally:
         made.stop()
@@ -71,9 +73,12 @@ def pod_names(log: list[dict[str, Any]]) -> set[str]:
 
 def running(scheduled: Scheduled, dag_id: str) -> dict[str, Any]:
     """Starts the DAG; its task instance, once 100 lines are in its log."""
+
+    def written() -> bool:
+        return len(numbers(scheduled.log(dag_id, RUN, "slow", 1))) >= 100
+
     scheduled.trigger(dag_id, RUN)
-    until("100 lines", lambda: len(numbers(scheduled.log(dag_id, RUN, "slow", 1))) >= 100)
-    return scheduled.task(dag_id, RUN, "slow")
+    return scheduled.running(dag_id, RUN, "slow", written)
 
 
 def test_a_worker_is_killed_and_the_next_try_attaches(scheduled: Scheduled) -> None:
@@ -82,8 +87,8 @@ def test_a_worker_is_killed_and_the_next_try_attaches(scheduled: Scheduled) -> N
     task = scheduled.finished(dag_id, RUN, "slow")
     assert (task["state"], task["try_number"]) == ("success", 2)
     first, second = (scheduled.log(dag_id, RUN, "slow", attempt) for attempt in (1, 2))
-    assert len(numbers(first)) < LINES
-    assert numbers(second) == list(range(LINES))
+    assert len(numbers(first)) < LINES[dag_id]
+    assert numbers(second) == list(range(LINES[dag_id]))
     assert pod_names(first) == pod_names(second)
     assert len(pod_names(second)) == 1
     assert any("attached to the pod of try 1" in str(entry.get("event")) for entry in second)
@@ -111,7 +116,7 @@ def test_a_task_that_a_user_marks_failed_is_cancelled(scheduled: Scheduled, serv
     assert outcome.stop is not None
     assert f"{dag_id}.slow was killed in Airflow" in outcome.stop.reason
     assert scheduled.task(dag_id, RUN, "slow")["state"] == "failed"
-    assert len(numbers(scheduled.log(dag_id, RUN, "slow", 1))) < LINES
+    assert len(numbers(scheduled.log(dag_id, RUN, "slow", 1))) < LINES[dag_id]
 
 
 @pytest.mark.skipif(not KUBECONFIG, reason="the embedded cluster ends with its server")
@@ -122,4 +127,4 @@ def test_podlaunch_is_killed_and_the_log_has_every_line_once(scheduled: Schedule
     server.start()
     task = scheduled.finished(dag_id, RUN, "slow")
     assert (task["state"], task["try_number"]) == ("success", 1)
-    assert numbers(scheduled.log(dag_id, RUN, "slow", 1)) == list(range(LINES))
+    assert numbers(scheduled.log(dag_id, RUN, "slow", 1)) == list(range(LINES[dag_id]))

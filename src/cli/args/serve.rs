@@ -137,6 +137,10 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_streams: u32,
 
+    /// How many connections a listener may have open; one more is closed at once. Each listener counts for itself
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+
     /// How long open streams may go on after SIGTERM
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
     pub drain: Duration,

@@ -1,21 +1,35 @@
-"""Requests from arguments, the same for both clients."""
+"""Requests from arguments, and what is made of their answers: the same for both clients."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Optional, Union
+from typing import Any, Callable, Generic, Optional, TypeVar, Union
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from podlaunch import v1
+from podlaunch._convert import from_proto
 from podlaunch._open_enum import number
 from podlaunch.enums import DisconnectMode, EventKind, PreviousActivePolicy, StreamStart, StreamUntil
-from podlaunch.model import TaskKey
+from podlaunch.model import Cancelled, ServerInfo, Task, TaskKey
 from podlaunch.spec import AnySpec, Duration, Logs, duration, log_selection, task_spec
 
 AnyKey = Union[TaskKey, v1.TaskKey, str]
 """A key, or a task id: the first attempt of it in a launch, the highest known one elsewhere."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """A call with one answer."""
+
+    method: str
+    request: Any
+    read: Callable[[Any], T]
+    """What the caller gets of the answer."""
 
 
 def task_key(key: AnyKey) -> v1.TaskKey:
@@ -103,20 +117,33 @@ def attach_request(
     return request
 
 
-def cancel_request(
-    key: AnyKey,
-    *,
-    grace: Optional[Duration] = None,
-    reason: str = "",
-    allow_missing: bool = False,
-) -> v1.CancelTaskRequest:
-    """The request to stop `key`."""
-    return v1.CancelTaskRequest(
+def validate_request(key: AnyKey, spec: AnySpec) -> v1.LaunchTaskRequest:
+    """The request for a dry run of a launch."""
+    request = launch_request(key, spec)
+    request.validate_only = True
+    return request
+
+
+def get(key: AnyKey) -> Call[Task]:
+    """GetTask."""
+    request = v1.GetTaskRequest(key=task_key(key))
+    return Call("GetTask", request, lambda response: from_proto(Task, response.task))
+
+
+def cancel(key: AnyKey, grace: Optional[Duration], reason: str, allow_missing: bool) -> Call[Cancelled]:
+    """CancelTask."""
+    request = v1.CancelTaskRequest(
         key=task_key(key),
         grace=duration(grace),
         reason=reason,
         allow_missing=allow_missing,
     )
+    return Call("CancelTask", request, lambda response: from_proto(Cancelled, response))
+
+
+def server_info() -> Call[ServerInfo]:
+    """GetServerInfo."""
+    return Call("GetServerInfo", v1.GetServerInfoRequest(), lambda response: from_proto(ServerInfo, response))
 
 
 def timestamp(time: datetime) -> Timestamp:
