@@ -28,6 +28,10 @@ clients:
 python:
     .ci/python
 
+# The Airflow provider: lints, types, unit tests.
+provider:
+    airflow/tests/unit/run.sh
+
 # A real Airflow runs the blog post's DAG through podlaunch: on the embedded cluster, or on the given one.
 airflow kubeconfig="":
     {{ if kubeconfig != "" { "PODLAUNCH_E2E_KUBECONFIG=" + kubeconfig } else { "" } }} airflow/tests/integration/run.sh
