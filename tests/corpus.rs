@@ -23,11 +23,16 @@ use podlaunch::task::{
 };
 use proptest::prelude::*;
 
+#[path = "corpus/endings.rs"]
+mod endings;
 #[path = "corpus/expected.rs"]
 mod expected;
+#[path = "corpus/legal.rs"]
+mod legal;
 #[path = "corpus/replay.rs"]
 mod replay;
 use expected::EXPECTED;
+use legal::assert_legal;
 use replay::{Recording, Replay, Seen, all_recordings, recordings};
 
 fn text_of<T: serde::Serialize>(value: T) -> String {
@@ -38,37 +43,6 @@ fn describe(o: &Outcome) -> String {
     let exit = o.exit_code.map_or("-".to_string(), |code| code.to_string());
     let (origin, advice, sure) = (text_of(o.origin), text_of(o.retry_advice), text_of(o.certainty));
     format!("{} {} {origin} {advice} {sure} {exit}", o.state, o.reason)
-}
-
-/// What every list of events must be, whatever was dropped.
-fn assert_legal(name: &str, events: &[TaskEvent]) {
-    let mut uids = BTreeSet::new();
-    let mut shown: Option<State> = None;
-    let mut rank = 0;
-    let mut runs: BTreeMap<&str, (u32, u8)> = BTreeMap::new();
-    for (i, event) in events.iter().enumerate() {
-        assert!(uids.insert(&event.uid), "{name}: {event:?} came twice");
-        match &event.body {
-            TaskEventBody::State(change) => {
-                assert!(!change.state.is_terminal(), "{name}");
-                if change.state == State::Unreachable {
-                    assert!(shown.is_none() || change.previous == shown, "{name}: {change:?}");
-                } else {
-                    assert_eq!(change.previous, shown, "{name}: {change:?}");
-                    assert!(change.state.rank() >= rank, "{name}: back to {change:?}");
-                    rank = change.state.rank();
-                }
-                shown = Some(change.state);
-            }
-            TaskEventBody::Container(change) => {
-                let at = (change.restart, change.phase.rank());
-                let before = runs.insert(&change.container, at);
-                assert!(before.is_none_or(|b| b <= at), "{name}: back to {change:?}");
-            }
-            TaskEventBody::Outcome(_) => assert_eq!(i, events.len() - 1, "{name}: the outcome was not the last event"),
-            TaskEventBody::Notice(_) => {}
-        }
-    }
 }
 
 #[test]
@@ -93,7 +67,7 @@ fn every_scenario_gives_its_transitions_and_one_outcome() {
     }
     assert!(wrong.is_empty(), "{} differ; found:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(names.len(), EXPECTED.len(), "an expectation without a recording");
-    assert!(names.len() >= 60);
+    assert!(names.len() >= 95);
 }
 
 #[test]

@@ -14,8 +14,9 @@ use super::decode::log_selection;
 use super::decode_pod;
 use super::time::whole_seconds;
 use crate::proto::v1;
+use crate::task::policy::PendingGrace;
 use crate::task::spec::{MAX_MANIFEST_BYTES, Manifest, RestartPolicy, TaskSpec};
-use crate::task::{LogSelection, Timeouts};
+use crate::task::{LogSelection, Reason, Timeouts};
 
 /// Longest timeout of the contract, seconds (365 days).
 const MAX_TIMEOUT: i64 = 365 * 24 * 3600;
@@ -55,9 +56,6 @@ fn check_later(checks: &mut Checks, spec: &v1::TaskSpec) {
     if spec.retention.is_some() {
         checks.needs("spec.retention", "retention");
     }
-    if spec.timeouts.as_ref().is_some_and(|timeouts| !timeouts.pending_graces.is_empty()) {
-        checks.needs("spec.timeouts.pending_graces", "pending_grace");
-    }
 }
 
 fn manifest(checks: &mut Checks, text: &str) -> Option<Manifest> {
@@ -89,8 +87,35 @@ fn timeouts(checks: &mut Checks, asked: Option<&v1::Timeouts>) -> (Timeouts, Opt
         startup: read("startup", &asked.startup, 1),
         execution: read("execution", &asked.execution, 1),
         lost: read("lost", &asked.lost, MIN_LOST),
+        pending_graces: Vec::new(),
     };
-    (timeouts, read("termination_grace", &asked.termination_grace, 1))
+    let termination_grace = read("termination_grace", &asked.termination_grace, 1);
+    (Timeouts { pending_graces: pending_graces(checks, &asked.pending_graces), ..timeouts }, termination_grace)
+}
+
+/// Sorted, so that their order is not part of the fingerprint.
+fn pending_graces(checks: &mut Checks, asked: &[v1::PendingGrace]) -> Vec<PendingGrace> {
+    let mut graces = Vec::new();
+    for (i, grace) in asked.iter().enumerate() {
+        let field = || format!("spec.timeouts.pending_graces[{i}]");
+        let reason = v1::Reason::try_from(grace.reason).ok().filter(|reason| *reason != v1::Reason::Unspecified);
+        if reason.is_none() {
+            checks.wrong(
+                format!("{}.reason", field()),
+                "is required, and must be one that GetServerInfo.reason_version has",
+            );
+        }
+        if grace.grace.is_none() {
+            checks.wrong(format!("{}.grace", field()), "is required; 0 s ends the task when the reason is seen");
+        }
+        let seconds = whole_seconds(checks, || format!("{}.grace", field()), grace.grace.as_ref(), 0..=MAX_TIMEOUT);
+        if let (Some(reason), Some(seconds)) = (reason, seconds) {
+            let name = reason.as_str_name();
+            graces.push(PendingGrace { reason: Reason::parse(name.strip_prefix("REASON_").unwrap_or(name)), seconds });
+        }
+    }
+    graces.sort_by_key(|grace| grace.reason);
+    graces
 }
 
 fn restart_policy(pod: &v1::PodOptions) -> Option<RestartPolicy> {

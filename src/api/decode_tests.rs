@@ -34,6 +34,10 @@ fn pod(request: &mut v1::LaunchTaskRequest) -> &mut v1::PodOptions {
     spec(request).pod.as_mut().unwrap()
 }
 
+fn grace(reason: i32, grace: i64) -> v1::PendingGrace {
+    v1::PendingGrace { reason, grace: seconds(grace) }
+}
+
 fn timeouts(request: &mut v1::LaunchTaskRequest, change: impl FnOnce(&mut v1::Timeouts)) {
     change(spec(request).timeouts.get_or_insert_default());
 }
@@ -85,6 +89,15 @@ fn wrong_parts() -> Vec<Case> {
         ("spec.timeouts.execution", change(|r| timeouts(r, |t| t.execution = seconds(365 * 86_400 + 1)))),
         ("spec.timeouts.termination_grace", change(|r| timeouts(r, |t| t.termination_grace = seconds(0)))),
         ("spec.timeouts.lost", change(|r| timeouts(r, |t| t.lost = seconds(59)))),
+        ("spec.timeouts.pending_graces[0].reason", change(|r| timeouts(r, |t| t.pending_graces = vec![grace(0, 1)]))),
+        (
+            "spec.timeouts.pending_graces[0].reason",
+            change(|r| timeouts(r, |t| t.pending_graces = vec![grace(4000, 1)])),
+        ),
+        (
+            "spec.timeouts.pending_graces[1].grace",
+            change(|r| timeouts(r, |t| t.pending_graces = vec![grace(30, 0), grace(31, -1)])),
+        ),
         ("spec.logs.containers", change(|r| spec(r).logs = Some(v1::LogSelection { mode: 4, containers: vec![] }))),
         (
             "spec.logs.containers",
@@ -231,11 +244,6 @@ fn later_parts() -> Vec<Later> {
         ("spec.template", "templates", change(|r| spec(r).template = "x".into())),
         ("spec.result", "task_results", change(|r| spec(r).result = Some(v1::ResultSource::default()))),
         ("spec.retention", "retention", change(|r| spec(r).retention = Some(v1::RetentionPolicy::default()))),
-        (
-            "spec.timeouts.pending_graces",
-            "pending_grace",
-            change(|r| timeouts(r, |t| t.pending_graces.push(v1::PendingGrace::default()))),
-        ),
     ]
 }
 

@@ -90,7 +90,7 @@ pub const FEATURES: &[Feature] = &[
     absent("task_results"),
     absent("attach_tail"),
     absent("cancel_missing"),
-    absent("pending_grace"),
+    available("pending_grace"),
     absent("retention"),
     absent("watch_tasks"),
     absent("batch_launch"),

@@ -131,7 +131,7 @@ fn a_printed_pod_is_a_manifest() {
 #[test]
 fn our_own_fields() {
     let mut spec = short("i");
-    spec.timeouts = Timeouts { schedule: Some(10), startup: None, execution: Some(100), lost: None };
+    spec.timeouts = Timeouts { schedule: Some(10), startup: None, execution: Some(100), ..Timeouts::default() };
     spec.termination_grace_seconds = Some(7);
     spec.restart_policy = Some(RestartPolicy::OnFailure);
     spec.logs = LogSelection::All;

@@ -10,12 +10,16 @@
 //!
 //! Labels alone prove nothing: they are copied with the rest of a manifest. The name is a hash of
 //! instance and key, so a copy has another one.
+//!
+//! Kubernetes' messages leave here without the literal values of the pod's environment. What a
+//! process printed (its termination message) is left as it is.
 
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 use super::slim::{SlimCondition, SlimContainer, SlimContainerStatus, SlimPod, SlimState, SlimTerminated};
 use crate::task::key::{Instance, TaskKey};
+use crate::task::literals::Literals;
 use crate::task::meta;
 use crate::task::observation::{
     Condition, ContainerObservation, ContainerState, Holding, Observation, Role, StoredOutcome, Terminated,
@@ -64,8 +68,10 @@ pub fn observe_in(pod: &SlimPod, instance: &Instance, cluster: &str) -> Result<O
 pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observation, NotOurs> {
     let m = &pod.metadata;
     let json = |name| annotation(pod, name).map(str::as_bytes);
+    let outcome = annotation(pod, meta::OUTCOME).and_then(stored);
+    let literals = literals(pod, &key);
+    let clean = |text: &Option<String>| filled(text).map(|text| literals.scrub(&text));
     Ok(Observation {
-        key,
         pod_name: m.name.clone().unwrap_or_default(),
         uid: m.uid.clone().filter(|uid| !uid.is_empty()).ok_or(NotOurs::Malformed("metadata.uid"))?,
         resource_version: resource_version(pod)?,
@@ -82,7 +88,8 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
         deletion_grace: m.deletion_grace_period_seconds,
         has_finalizer: holding(pod),
         stop: json(meta::STOP).and_then(|s| serde_json::from_slice(s).ok()),
-        outcome: annotation(pod, meta::OUTCOME).and_then(stored),
+        literals: if outcome.is_some() { Literals::default() } else { literals.clone() },
+        outcome,
         node: filled(&pod.spec.node_name),
         gates: pod.spec.scheduling_gates.iter().map(|g| g.name.clone()).collect(),
         restart_policy: filled(&pod.spec.restart_policy).unwrap_or_else(|| "Always".into()),
@@ -90,11 +97,23 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
         grace_seconds: pod.spec.termination_grace_period_seconds.unwrap_or(30),
         phase: filled(&pod.status.phase).unwrap_or_else(|| "Pending".into()),
         reason: filled(&pod.status.reason),
-        message: filled(&pod.status.message),
+        message: clean(&pod.status.message),
         start_time: pod.status.start_time,
-        conditions: pod.status.conditions.iter().map(condition).collect(),
-        containers: containers(pod, primary),
+        conditions: pod.status.conditions.iter().map(|c| condition(c, &literals)).collect(),
+        containers: containers(pod, primary, &literals),
+        key,
     })
+}
+
+/// What Kubernetes' messages about this pod must not tell. Names that podlaunch writes anyway are
+/// no secrets: a message without the container's name explains nothing.
+fn literals(pod: &SlimPod, key: &TaskKey) -> Literals {
+    let all = || pod.spec.init_containers.iter().chain(&pod.spec.containers);
+    let mut public = vec![key.namespace.as_str(), key.task_id.as_str()];
+    public.extend(pod.metadata.name.as_deref());
+    public.extend(pod.spec.node_name.as_deref());
+    public.extend(all().flat_map(|c| std::iter::once(c.name.as_str()).chain(c.image.as_deref())));
+    Literals::of(all().flat_map(|c| &c.env).filter_map(|env| env.value.as_deref()), &public)
 }
 
 /// Numbers between commas; what is none is left out.
@@ -163,17 +182,17 @@ fn holding(pod: &SlimPod) -> Holding {
     if held { Holding::Held } else { Holding::Free }
 }
 
-fn condition(c: &SlimCondition) -> Condition {
+fn condition(c: &SlimCondition, literals: &Literals) -> Condition {
     Condition {
         kind: c.kind.clone(),
         status: c.status.clone(),
         reason: filled(&c.reason),
-        message: filled(&c.message),
+        message: filled(&c.message).map(|text| literals.scrub(&text)),
         since: c.last_transition_time,
     }
 }
 
-fn containers(pod: &SlimPod, primary: &str) -> Vec<ContainerObservation> {
+fn containers(pod: &SlimPod, primary: &str, literals: &Literals) -> Vec<ContainerObservation> {
     let init = pod.spec.init_containers.iter().map(|c| {
         let sidecar = c.restart_policy.as_deref() == Some("Always");
         (c, if sidecar { Role::Sidecar } else { Role::Init }, &pod.status.init_container_statuses)
@@ -184,11 +203,16 @@ fn containers(pod: &SlimPod, primary: &str) -> Vec<ContainerObservation> {
         .iter()
         .map(|c| (c, if c.name == primary { Role::Primary } else { Role::Other }, &pod.status.container_statuses));
     init.chain(regular)
-        .map(|(c, role, statuses)| container(c, role, statuses.iter().find(|s| s.name == c.name)))
+        .map(|(c, role, statuses)| container(c, role, statuses.iter().find(|s| s.name == c.name), literals))
         .collect()
 }
 
-fn container(spec: &SlimContainer, role: Role, status: Option<&SlimContainerStatus>) -> ContainerObservation {
+fn container(
+    spec: &SlimContainer,
+    role: Role,
+    status: Option<&SlimContainerStatus>,
+    literals: &Literals,
+) -> ContainerObservation {
     let image = status.and_then(|s| filled(&s.image)).or_else(|| filled(&spec.image)).unwrap_or_default();
     ContainerObservation {
         name: spec.name.clone(),
@@ -197,36 +221,40 @@ fn container(spec: &SlimContainer, role: Role, status: Option<&SlimContainerStat
         container_id: status.and_then(|s| filled(&s.container_id)),
         image,
         image_id: status.and_then(|s| filled(&s.image_id)),
-        state: status.map_or(ContainerState::Unset, |s| state(&s.state)),
-        last: status.and_then(|s| s.last_state.terminated.as_ref()).map(terminated),
+        state: status.map_or(ContainerState::Unset, |s| state(&s.state, literals)),
+        last: status.and_then(|s| s.last_state.terminated.as_ref()).map(|t| terminated(t, literals)),
     }
 }
 
-fn state(s: &SlimState) -> ContainerState {
+fn state(s: &SlimState, literals: &Literals) -> ContainerState {
     if let Some(t) = &s.terminated {
-        ContainerState::Terminated(terminated(t))
+        ContainerState::Terminated(terminated(t, literals))
     } else if let Some(r) = &s.running {
         ContainerState::Running { started: r.started_at }
     } else if let Some(w) = &s.waiting {
         ContainerState::Waiting {
             reason: w.reason.clone().unwrap_or_default(),
-            message: w.message.clone().unwrap_or_default(),
+            message: literals.scrub(w.message.as_deref().unwrap_or_default()),
         }
     } else {
         ContainerState::Unset
     }
 }
 
-fn terminated(t: &SlimTerminated) -> Terminated {
+fn terminated(t: &SlimTerminated, literals: &Literals) -> Terminated {
     let real = |at: Option<Timestamp>| at.filter(|at| *at > Timestamp::UNIX_EPOCH);
-    Terminated {
+    let mut end = Terminated {
         code: t.exit_code,
         signal: t.signal,
         reason: t.reason.clone().unwrap_or_default(),
         message: t.message.clone().unwrap_or_default(),
         started: real(t.started_at),
         finished: real(t.finished_at),
+    };
+    if end.message_is_kubernetes() {
+        literals.clean(&mut end.message);
     }
+    end
 }
 
 #[cfg(test)]
@@ -268,6 +296,39 @@ mod tests {
         assert_eq!((o.created, o.stop.as_ref()), (None, None));
         let t = o.primary_terminated().unwrap();
         assert_eq!((t.started, t.exit_code(), o.containers.len()), (None, None, 1));
+    }
+
+    /// G9: what Kubernetes says of the pod tells no literal of its environment; what a process
+    /// printed is told as it was printed.
+    #[test]
+    fn messages_tell_no_literals() {
+        let planted = "hunter2-planted";
+        let tells = |text: &str| format!("{text} says {planted}");
+        let mut pod = ours();
+        pod["spec"]["containers"][0]["env"] = serde_json::json!([{"name": "A", "value": planted}, {"name": "B", "valueFrom": {}}, {"name": "C", "value": "main"}]);
+        pod["status"]["message"] = tells("status").into();
+        pod["status"]["conditions"] =
+            serde_json::json!([{"type": "Ready", "status": "False", "message": tells("main")}]);
+        let status = |state: serde_json::Value| serde_json::json!([{"name": "main", "state": state}]);
+        for (state, printed) in [
+            (serde_json::json!({"waiting": {"reason": "CreateContainerError", "message": tells("main")}}), false),
+            (
+                serde_json::json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": tells("main")}}),
+                false,
+            ),
+            (serde_json::json!({"terminated": {"exitCode": 1, "reason": "Error", "message": tells("main")}}), true),
+        ] {
+            pod["status"]["containerStatuses"] = status(state);
+            let o = read(pod.clone()).unwrap();
+            let shown = format!("{o:?}");
+            assert_eq!(shown.contains(planted), printed, "{shown}");
+            assert!(shown.contains("main says"), "a container's name is no secret: {shown}");
+            assert_eq!(o.literals.scrub(&tells("event")), "event says ***");
+        }
+        let stored = r#"{"state":"FAILED","reason":"EXIT_CODE","reason_version":1,"origin":"USER","retry_advice":"USELESS","certainty":"OBSERVED","times":{},"pod":{"name":"p","uid":"u","resource_version":1}}"#;
+        pod["metadata"]["annotations"]["podlaunch.dev/outcome"] = stored.into();
+        let o = read(pod).unwrap();
+        assert!(o.outcome.is_some() && o.literals.is_empty(), "not kept once there is an outcome");
     }
 
     #[test]

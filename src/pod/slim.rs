@@ -68,6 +68,23 @@ pub struct SlimContainer {
     pub image: Option<String>,
     /// restartPolicy; `Always` on an init container makes it a sidecar.
     pub restart_policy: Option<String>,
+    /// env.
+    #[serde(deserialize_with = "nullable")]
+    pub env: Vec<SlimEnv>,
+}
+
+/// spec.containers[].env[], for its literal value alone: Kubernetes' messages may quote it.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct SlimEnv {
+    /// value.
+    pub value: Option<String>,
+}
+
+impl std::fmt::Debug for SlimEnv {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SlimEnv(_)")
+    }
 }
 
 /// status.

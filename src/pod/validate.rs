@@ -16,7 +16,8 @@ use super::fields::FieldMap;
 pub use super::fields::our_field;
 use super::syntax;
 use crate::task::meta;
-use crate::task::policy::{MAX_GRACE_SECONDS, MAX_TIMEOUT_SECONDS};
+use crate::task::policy::{MAX_GRACE_SECONDS, MAX_PENDING_GRACES, MAX_TIMEOUT_SECONDS, PendingGrace};
+use crate::task::reason::Waiting;
 use crate::task::spec::{EnvFrom, EnvVar, InitContainer, InitKind, Mount, Resources, ShortForm, SpecError, TaskSpec};
 
 /// All annotations of the short form, keys and values, bytes.
@@ -81,6 +82,25 @@ fn check_timeouts(spec: &TaskSpec, found: &mut Found) {
     ] {
         if seconds.is_some_and(|seconds| seconds < least || seconds > most) {
             found.add(format!("spec.timeouts.{field}"), format!("must be between {least} s and {most} s"));
+        }
+    }
+    check_graces(&timeouts.pending_graces, found);
+}
+
+fn check_graces(graces: &[PendingGrace], found: &mut Found) {
+    let field = "spec.timeouts.pending_graces";
+    if graces.len() > MAX_PENDING_GRACES {
+        found.add(field, format!("has {} entries; at most {MAX_PENDING_GRACES} are allowed", graces.len()));
+    }
+    for (i, grace) in graces.iter().enumerate() {
+        if graces[..i].iter().any(|other| other.reason == grace.reason) {
+            found.add(field, format!("has {} more than once", grace.reason));
+        }
+        if grace.reason.waiting() == Waiting::Ends {
+            found.add(field, format!("has {}, for which no task waits", grace.reason));
+        }
+        if !(0..=MAX_TIMEOUT_SECONDS).contains(&grace.seconds) {
+            found.add(field, format!("must be between 0 s and {MAX_TIMEOUT_SECONDS} s"));
         }
     }
 }

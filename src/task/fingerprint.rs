@@ -155,7 +155,13 @@ mod tests {
         let key = (String::from("n"), String::from("k"));
         spec.manifest = Some(Manifest::from_value(json!({"spec": {"containers": []}})).unwrap());
         spec.primary = text("main");
-        spec.timeouts = Timeouts { schedule: Some(1), startup: Some(2), execution: Some(3), lost: Some(4) };
+        spec.timeouts = Timeouts {
+            schedule: Some(1),
+            startup: Some(2),
+            execution: Some(3),
+            lost: Some(4),
+            pending_graces: Vec::new(),
+        };
         spec.termination_grace_seconds = Some(0);
         spec.restart_policy = Some(RestartPolicy::OnFailure);
         spec.short.container_name = text("main");

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::key::TaskKey;
+use super::literals::Literals;
 use super::outcome::Outcome;
 use super::policy::StoredPolicy;
 use super::reason::Reason;
@@ -73,6 +74,9 @@ pub struct Observation {
     pub conditions: Vec<Condition>,
     /// Init containers, sidecars and containers, in the spec's order (init first).
     pub containers: Vec<ContainerObservation>,
+    /// Literal values of its environment, to be kept out of what Events say; none once the outcome
+    /// is stored. The messages in here are without them already.
+    pub literals: Literals,
 }
 
 /// Whether the pod carries our finalizer.
@@ -196,6 +200,11 @@ impl Terminated {
             "Unknown" if self.code == 255 => None,
             _ => Some(self.code),
         }
+    }
+
+    /// Whether the message is the runtime's or the kubelet's, and not what a process printed.
+    pub fn message_is_kubernetes(&self) -> bool {
+        self.exit_code().is_none()
     }
 }
 

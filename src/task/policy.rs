@@ -5,10 +5,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reason::Reason;
+
 /// Longest timeout, seconds (365 days).
 pub const MAX_TIMEOUT_SECONDS: i64 = 365 * 24 * 3600;
 /// Timeout of an unreachable node unless asked otherwise, seconds.
 pub const DEFAULT_LOST_SECONDS: i64 = 30 * 60;
+/// Most graces while pending.
+pub const MAX_PENDING_GRACES: usize = 16;
 /// Longest termination grace, seconds (365 days).
 pub const MAX_GRACE_SECONDS: i64 = 365 * 24 * 3600;
 
@@ -28,6 +32,18 @@ pub struct Timeouts {
     /// From unreachable until LOST; unset is [`DEFAULT_LOST_SECONDS`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<i64>,
+    /// Shorter ends to waiting, by reason; each reason once, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pending_graces: Vec<PendingGrace>,
+}
+
+/// How long a task may wait for one reason without a break.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingGrace {
+    /// For what.
+    pub reason: Reason,
+    /// For how long, seconds; 0: it ends as soon as the reason is seen.
+    pub seconds: i64,
 }
 
 impl Timeouts {
@@ -36,6 +52,11 @@ impl Timeouts {
     /// timeout only makes it laxer.
     pub fn backstop(&self) -> Option<i64> {
         Some(self.schedule.unwrap_or(0) + self.startup? + self.execution?)
+    }
+
+    /// The grace for waiting for `reason`, seconds.
+    pub fn pending_grace(&self, reason: Reason) -> Option<i64> {
+        self.pending_graces.iter().find(|grace| grace.reason == reason).map(|grace| grace.seconds)
     }
 }
 

@@ -14,14 +14,30 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Recorded resourceVersions are spread, to leave room for the patches a replay makes.
-const SPREAD: u64 = 10;
+pub const SPREAD: u64 = 10;
 
-#[derive(Deserialize)]
-struct Line {
+/// A line of a recording.
+#[derive(Clone, Deserialize)]
+pub struct Line {
     #[serde(rename = "type")]
-    kind: String,
-    object: Value,
-    t: f64,
+    pub kind: String,
+    pub object: Value,
+    pub t: f64,
+}
+
+/// Both watches of a scenario.
+#[derive(Clone)]
+pub struct Scenario {
+    pub name: String,
+    pub pods: Vec<Line>,
+    pub events: Vec<Line>,
+}
+
+impl Scenario {
+    pub fn read(name: &str) -> Scenario {
+        let (pods, events) = (lines(&format!("{name}.jsonl")), lines(&format!("{name}.events.jsonl")));
+        Scenario { name: name.to_string(), pods, events }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -87,15 +103,16 @@ fn read_notice(object: &Value) -> (String, Option<Timestamp>, Notice) {
 
 /// The pods of a scenario, named `scenario`, `scenario#2` … in the order of their creation.
 pub fn recordings(scenario: &str) -> Vec<Recording> {
-    let start: Timestamp = lines(&format!("{scenario}.jsonl"))[0].object["metadata"]["creationTimestamp"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
+    recordings_of(Scenario::read(scenario))
+}
+
+/// The same of one that was changed.
+pub fn recordings_of(Scenario { name: scenario, pods: pod_lines, events }: Scenario) -> Vec<Recording> {
+    let start: Timestamp = pod_lines[0].object["metadata"]["creationTimestamp"].as_str().unwrap().parse().unwrap();
     let at = |t: f64| start + SignedDuration::from_micros((t * 1e6) as i64);
     let mut order: Vec<String> = Vec::new();
     let mut pods: BTreeMap<String, Vec<(Timestamp, Seen)>> = BTreeMap::new();
-    for line in lines(&format!("{scenario}.jsonl")) {
+    for line in pod_lines {
         let o = Arc::new(read_pod(line.object));
         if !pods.contains_key(&o.uid) {
             order.push(o.uid.clone());
@@ -104,7 +121,7 @@ pub fn recordings(scenario: &str) -> Vec<Recording> {
         let seen = if line.kind == "DELETED" { Seen::Deleted(o) } else { Seen::Pod(o) };
         pods.entry(uid).or_default().push((at(line.t), seen));
     }
-    for line in lines(&format!("{scenario}.events.jsonl")) {
+    for line in events {
         if line.kind == "DELETED" {
             continue;
         }
@@ -124,7 +141,7 @@ pub fn recordings(scenario: &str) -> Vec<Recording> {
         let first_pod = seen.iter().position(|(_, s)| matches!(s, Seen::Pod(_))).unwrap();
         let first = seen.remove(first_pod);
         seen.insert(0, first);
-        let name = if i == 0 { scenario.to_string() } else { format!("{scenario}#{}", i + 1) };
+        let name = if i == 0 { scenario.clone() } else { format!("{scenario}#{}", i + 1) };
         all.push(Recording { name, seen });
     }
     all

@@ -23,7 +23,7 @@ pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs};
 pub use run::{ContainerArgs, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, TimeoutArgs};
 pub use serve::{LocalArgs, LogFormat, SecurityArgs, ServeArgs};
 pub use target::{Server, Target};
-pub use value::{EnvSource, Format, Listen, LocalImage, Pair, Switch};
+pub use value::{EnvSource, Format, Grace, Listen, LocalImage, Pair, Switch};
 
 /// Shown by `run --help`; the same table as [`ExitStatus`](crate::cli::ExitStatus).
 const EXIT_CODES: &str = "\

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::target::{RetryArgs, TargetArgs};
-use super::value::{EnvSource, Format, Pair, SecretEnv, duration, positive_duration};
+use super::value::{EnvSource, Format, Grace, Pair, SecretEnv, duration, positive_duration};
 
 /// When an image is pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -177,6 +177,10 @@ pub struct TimeoutArgs {
     /// From SIGTERM to SIGKILL when it is stopped [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub grace: Option<Duration>,
+
+    /// How long it may wait for one reason before it runs, such as IMAGE_PULL_FAILED=2m [default: the timeouts above]
+    #[arg(long, value_name = "REASON=TIME")]
+    pub pending_grace: Vec<Grace>,
 
     /// How long to wait for resource quota [default: not at all]
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -10,6 +10,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use jiff::SignedDuration;
 
+use crate::proto::v1;
+
 /// A flag that says on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
@@ -174,6 +176,28 @@ impl FromStr for EnvSource {
             Some(("configmap", name)) if !name.is_empty() => Ok(Self::ConfigMap(name.to_owned())),
             _ => Err(ValueError::from_text("write secret:NAME or configmap:NAME")),
         }
+    }
+}
+
+/// `REASON=TIME`: for how long a task may wait for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grace {
+    /// The reason, without the enum's prefix, as it is printed.
+    pub reason: v1::Reason,
+    /// For how long; may be 0.
+    pub time: Duration,
+}
+
+impl FromStr for Grace {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let write = "write REASON=TIME, such as IMAGE_PULL_FAILED=2m";
+        let (name, time) = text.split_once('=').ok_or_else(|| ValueError::from_text(write))?;
+        let name = name.to_ascii_uppercase().replace('-', "_");
+        let reason = v1::Reason::from_str_name(&format!("REASON_{name}")).filter(|r| *r != v1::Reason::Unspecified);
+        let unknown = || ValueError::from_text(format!("there is no reason {name}: {write}"));
+        Ok(Self { reason: reason.ok_or_else(unknown)?, time: duration(time)? })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::args::{
-    ContainerArgs, EnvSource, Pair, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, Switch, TimeoutArgs,
+    ContainerArgs, EnvSource, Grace, Pair, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, Switch, TimeoutArgs,
 };
 use super::failure::Failure;
 use super::print::lines::Marks;
@@ -151,8 +151,13 @@ fn timeouts(flags: &TimeoutArgs) -> v1::Timeouts {
         startup: flags.startup_timeout.map(proto_duration),
         execution: flags.execution_timeout.map(proto_duration),
         termination_grace: flags.grace.map(proto_duration),
+        pending_graces: flags.pending_grace.iter().map(pending_grace).collect(),
         ..Default::default()
     }
+}
+
+fn pending_grace(grace: &Grace) -> v1::PendingGrace {
+    v1::PendingGrace { reason: grace.reason.into(), grace: Some(proto_duration(grace.time)) }
 }
 
 fn logs(flags: &RunOutputArgs, primary: Option<&str>) -> Result<Option<v1::LogSelection>, Failure> {

@@ -76,7 +76,8 @@ fn the_container() {
 fn the_pod_and_the_timeouts() {
     let spec = spec(
         "--image i -l foo=bar --annotation a=b --node-selector disk=ssd --service-account sa \
-         --restart on-failure --schedule-timeout 1m --startup-timeout 90s --execution-timeout 1h --grace 5s",
+         --restart on-failure --schedule-timeout 1m --startup-timeout 90s --execution-timeout 1h --grace 5s \
+         --pending-grace IMAGE_PULL_FAILED=2m --pending-grace unschedulable=0",
     );
     let pod = spec.pod.unwrap_or_default();
     assert_eq!(pod.labels["foo"], "bar");
@@ -90,6 +91,8 @@ fn the_pod_and_the_timeouts() {
     assert_eq!(seconds(timeouts.startup), Some(90));
     assert_eq!(seconds(timeouts.execution), Some(3600));
     assert_eq!(seconds(timeouts.termination_grace), Some(5));
+    let graces: Vec<_> = timeouts.pending_graces.iter().map(|g| (g.reason(), seconds(g.grace))).collect();
+    assert_eq!(graces, [(v1::Reason::ImagePullFailed, Some(120)), (v1::Reason::Unschedulable, Some(0))]);
 }
 
 #[test]

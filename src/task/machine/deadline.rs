@@ -25,8 +25,8 @@ pub(super) fn of(row: &Row) -> Option<Deadline> {
         return None;
     }
     let stopping = o.stop.is_some() || o.deletion.is_some() || ended;
-    let own = if stopping { None } else { of_state(row) };
-    [own, lost(row)].into_iter().flatten().min_by_key(|d| d.at)
+    let own = if stopping { [None, None] } else { [of_state(row), of_waiting(row)] };
+    own.into_iter().chain([lost(row)]).flatten().min_by_key(|d| d.at)
 }
 
 fn of_state(row: &Row) -> Option<Deadline> {
@@ -41,6 +41,14 @@ fn of_state(row: &Row) -> Option<Deadline> {
         State::Running => after(row.started.or(o.start_time), timeouts.execution, StopCause::ExecutionTimeout),
         _ => None,
     }
+}
+
+/// The grace of what it waits for: a shorter end to waiting, within the timeout of its state.
+fn of_waiting(row: &Row) -> Option<Deadline> {
+    let wait = row.wait?;
+    let grace = row.observation.policy.timeouts.pending_grace(wait.reason)?;
+    let cause = if row.base == State::Pending { StopCause::ScheduleTimeout } else { StopCause::StartupTimeout };
+    after(Some(wait.since), Some(grace), cause)
 }
 
 fn lost(row: &Row) -> Option<Deadline> {

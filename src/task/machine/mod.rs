@@ -101,6 +101,10 @@ pub struct Row {
     pending: Option<Box<PendingReason>>,
     /// What an event said it waits for.
     hint: Option<Box<PendingReason>>,
+    /// What it waits for, normal steps included, and since when.
+    wait: Option<pending::Wait>,
+    /// What an Event told that the object may never tell.
+    told_before: Before,
     /// Reasons already told for `base`.
     told: Vec<Reason>,
     /// How far each container was told, in the order of the observation.
@@ -129,6 +133,8 @@ impl Row {
             silent_since: None,
             pending: None,
             hint: None,
+            wait: None,
+            told_before: Before::Unknown,
             told: Vec::new(),
             marks: vec![containers::Mark::default(); observation.containers.len()],
             started: None,
@@ -240,8 +246,14 @@ impl Row {
         self.outcome = Some(stored);
         self.pending = None;
         self.hint = None;
+        self.wait = None;
         self.told = Vec::new();
         self.marks = Vec::new();
+        if !self.observation.literals.is_empty() {
+            // Kept to clean messages with, and there are none to come.
+            let literals = super::Literals::default();
+            self.observation = Arc::new(Observation { literals, ..Observation::clone(&self.observation) });
+        }
     }
 
     fn go(&mut self, last: Option<Arc<Observation>>, now: Timestamp, step: &mut Step) {
@@ -266,6 +278,7 @@ impl Row {
     fn before(&self) -> Before {
         let waiting = |s: &ContainerState| matches!(s, ContainerState::Waiting { .. });
         match self.observation.primary() {
+            _ if self.told_before != Before::Unknown => self.told_before,
             Some(c) if waiting(&c.state) && pending::never_started(&self.observation) == NeverStarted::Proven => {
                 Before::PrimaryWaiting
             }

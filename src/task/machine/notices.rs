@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{Row, progress, uid};
+use super::{Row, pending, progress, uid};
 use crate::task::event::{Notice, Severity, TaskEvent, TaskEventBody};
 use crate::task::observation::{ContainerObservation, ContainerState, NeverStarted, Observation, PendingReason, Role};
-use crate::task::reason::{self, Hint};
+use crate::task::outcome::Before;
+use crate::task::reason::{self, Hint, Reason};
 use crate::task::state::State;
 
 /// `Notice::source` of podlaunch's own remarks.
@@ -15,10 +16,14 @@ pub const SECOND_START: &str = "SecondStart";
 /// A process was killed for want of memory, but the container ended with exit code 0.
 pub const CHILD_OOM_KILLED: &str = "ChildOOMKilled";
 
+/// Kubernetes' word for a failed postStart hook.
+const HOOK_FAILED: &str = "FailedPostStartHook";
+const KUBELET: &str = "kubelet";
+
 pub(super) fn take(
     row: &mut Row,
     occurred: Option<Timestamp>,
-    notice: Notice,
+    mut notice: Notice,
     now: Timestamp,
     events: &mut Vec<TaskEvent>,
 ) {
@@ -26,17 +31,39 @@ pub(super) fn take(
         return;
     }
     row.notice_version = notice.version;
-    let hint = hint(row, &notice);
+    // Read as Kubernetes wrote it, told without the literals.
+    let mut hint = hint(row, &notice);
+    row.observation.literals.clean(&mut notice.message);
+    if let Some(Some(waits)) = &mut hint {
+        waits.kubernetes_message.clone_from(&notice.message);
+    }
+    note_told(row, &notice);
+    let first = notice.first;
     if is_worth_showing(&notice) {
         let uid = uid::notice(&row.observation.uid, &notice);
         let body = TaskEventBody::Notice(notice);
         events.push(TaskEvent { uid, occurred, observed: now, body });
     }
-    match hint {
-        Some(hint) => row.hint = hint,
-        None => return,
-    }
+    let Some(hint) = hint else { return };
+    let waits = hint.as_ref().map(|waits| waits.reason);
+    row.hint = hint;
     progress::explain(row, now, events);
+    if let Some(reason) = waits {
+        pending::note_first(row, reason, first);
+    }
+}
+
+/// What only an Event tells: that a postStart hook failed (the object shows a kill like any other),
+/// and that the node takes the pod away (the object does not, where the primary then exits 0).
+fn note_told(row: &mut Row, notice: &Notice) {
+    let away = reason::pod_level(&notice.reason).filter(|r| matches!(r, Reason::Evicted | Reason::PreemptedByNode));
+    if let Some(reason) = away.filter(|_| notice.container.is_none() && notice.source == KUBELET) {
+        row.told_before = Before::TakenAway(reason);
+    }
+    let hook = notice.reason == HOOK_FAILED && notice.container.as_deref() == Some(&row.observation.primary);
+    if hook && row.told_before == Before::Unknown {
+        row.told_before = Before::HookFailed;
+    }
 }
 
 /// What the event makes of the row's hint; None where it says nothing about it.

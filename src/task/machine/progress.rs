@@ -21,7 +21,7 @@ pub(super) fn advance(row: &mut Row, first: bool, now: Timestamp, events: &mut V
         row.base = reached;
         row.told.clear();
     }
-    pending::refresh(row);
+    pending::refresh(row, now);
     let mut tell = Tell { o: &o, now, events };
     if moved {
         tell.base(row, first);
@@ -34,7 +34,7 @@ pub(super) fn advance(row: &mut Row, first: bool, now: Timestamp, events: &mut V
 /// Tells a reason that became known without the pod having changed.
 pub(super) fn explain(row: &mut Row, now: Timestamp, events: &mut Vec<TaskEvent>) {
     let o = std::sync::Arc::clone(&row.observation);
-    pending::refresh(row);
+    pending::refresh(row, now);
     Tell { o: &o, now, events }.new_reason(row);
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::task::event::Severity;
 use crate::task::key::TaskKey;
 use crate::task::observation::{Condition, ContainerObservation, Role, Stop, StopCause, Terminated};
-use crate::task::policy::{StoredPolicy, Timeouts};
+use crate::task::policy::{PendingGrace, StoredPolicy, Timeouts};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -16,7 +16,13 @@ fn condition(kind: &str, status: &str, reason: Option<&str>, since: i64) -> Cond
 }
 
 fn pod(state: ContainerState) -> Observation {
-    let timeouts = Timeouts { schedule: Some(10), startup: Some(20), execution: Some(30), lost: Some(40) };
+    let timeouts = Timeouts {
+        schedule: Some(10),
+        startup: Some(20),
+        execution: Some(30),
+        lost: Some(40),
+        pending_graces: Vec::new(),
+    };
     Observation {
         key: TaskKey::new("", "ns", "t", 1).unwrap(),
         pod_name: "t-x".into(),
@@ -56,6 +62,7 @@ fn pod(state: ContainerState) -> Observation {
             state,
             last: None,
         }],
+        literals: crate::task::Literals::default(),
     }
 }
 
@@ -357,4 +364,120 @@ fn repeated_notices_thin_out() {
         told.extend(fed.last.events.iter().map(|_| count));
     }
     assert_eq!(told, [1, 2, 4, 8, 16]);
+}
+
+fn graced(mut o: Observation, reason: Reason, seconds: i64) -> Observation {
+    o.policy.timeouts = Timeouts { pending_graces: vec![PendingGrace { reason, seconds }], ..Timeouts::default() };
+    o
+}
+
+fn first_seen(reason: &str, message: &str, version: u64, first: i64) -> Input {
+    match notice(reason, message, version) {
+        Input::Notice { occurred, notice } => {
+            Input::Notice { occurred, notice: Notice { first: Some(at(first)), ..notice } }
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn a_reason_may_have_a_grace_of_its_own() {
+    let due = |fed: &Fed| fed.row.deadline().map(|d| (d.at, d.cause));
+    let pulling = |o: Observation| graced(o, Reason::ImagePullFailed, 30);
+    let mut fed = Fed::first(pulling(pod(waiting("ContainerCreating"))));
+    assert_eq!(due(&fed), None, "it waits for something else");
+    fed = fed.input(first_seen("Failed", "Failed to pull image \"x\": no", 4, 6), 7);
+    assert_eq!(due(&fed), Some((at(36), StopCause::StartupTimeout)), "from the Event's first occurrence");
+    fed = fed.pod(pulling(pod(waiting("ErrImagePull"))), 9).pod(pulling(pod(waiting("ImagePullBackOff"))), 15);
+    assert_eq!(due(&fed), Some((at(36), StopCause::StartupTimeout)), "two words of one reason");
+    // Something else in between is a break: it counts anew, whatever an old Event says.
+    fed = fed.pod(pulling(pod(waiting("CreateContainerConfigError"))), 20);
+    assert_eq!(due(&fed), None);
+    fed = fed.pod(pulling(pod(waiting("ErrImagePull"))), 25);
+    fed = fed.input(first_seen("Failed", "Failed to pull image \"x\": no", 9, 6), 26);
+    assert_eq!(due(&fed), Some((at(55), StopCause::StartupTimeout)));
+    let stop = fed.row.pending_for_stop().unwrap();
+    assert_eq!((stop.reason, stop.kubernetes_message.as_str()), (Reason::ImagePullFailed, "ErrImagePull!"));
+    fed = fed.pod(pulling(running()), 27);
+    assert_eq!(due(&fed), None);
+}
+
+/// A server that starts later counts from what Kubernetes has stored, where it has.
+#[test]
+fn a_grace_outlives_the_server() {
+    let due = |fed: &Fed| fed.row.deadline().map(|d| d.at);
+    let late = |o: Observation| Fed { row: Row::first(Arc::new(o), at(100)).0, version: 1, last: Step::default() };
+    let mut no_node = graced(unbound(), Reason::Unschedulable, 30);
+    no_node.conditions = vec![condition("PodScheduled", "False", Some("Unschedulable"), 3)];
+    assert_eq!(due(&late(no_node)), Some(at(33)));
+    assert_eq!(due(&late(graced(unbound(), Reason::Scheduling, 30))), Some(at(30)));
+    let creating = graced(pod(waiting("ContainerCreating")), Reason::ContainerCreating, 30);
+    assert_eq!(due(&late(creating)), Some(at(32)), "from its binding");
+    let mount = late(graced(pod(waiting("ContainerCreating")), Reason::VolumeMountFailed, 30));
+    assert_eq!(due(&mount), None);
+    let mount = mount.input(first_seen("FailedMount", "no such secret", 4, 8), 101);
+    assert_eq!(due(&mount), Some(at(38)), "from the Event");
+    let pull = late(graced(pod(waiting("ErrImagePull")), Reason::ImagePullFailed, 0));
+    assert_eq!(due(&pull), Some(at(100)), "nothing is stored: from when it was first seen");
+    assert_eq!(due(&pull.input(first_seen("BackOff", "Back-off pulling image \"x\"", 4, 50), 101)), Some(at(50)));
+}
+
+/// A limit for a step that is normal makes that step the reason.
+#[test]
+fn a_normal_step_with_a_grace_is_the_reason() {
+    let row = Fed::first(graced(pod(waiting("PodInitializing")), Reason::PodInitializing, 5)).row;
+    let stop = row.pending_for_stop().unwrap();
+    assert_eq!((stop.reason, stop.never_started), (Reason::PodInitializing, NeverStarted::Proven));
+    let row = Fed::first(graced(unbound(), Reason::Scheduling, 5)).row;
+    assert_eq!(row.pending_for_stop().unwrap().reason, Reason::Scheduling);
+    assert_eq!(row.deadline().unwrap().cause, StopCause::ScheduleTimeout);
+}
+
+#[test]
+fn an_event_tells_no_literal_of_the_environment() {
+    let planted = |mut o: Observation| {
+        o.literals = crate::task::Literals::of(["hunter2"].into_iter(), &[]);
+        o
+    };
+    let fed = Fed::first(planted(pod(waiting("ContainerCreating"))));
+    let fed = fed.input(notice("FailedMount", "no hunter2 here", 4), 2);
+    let shown = format!("{:?} {:?}", fed.last, fed.row.pending());
+    assert!(!shown.contains("hunter2") && shown.contains("no *** here"), "{shown}");
+    // It is read before it is cleaned.
+    let image = Fed::first(Observation {
+        literals: crate::task::Literals::of(["pull image"].into_iter(), &[]),
+        ..pod(waiting("ContainerCreating"))
+    });
+    let image = image.input(notice("Failed", "Failed to pull image \"x\"", 4), 2);
+    assert_eq!(image.row.pending().map(|p| p.reason), Some(Reason::ImagePullFailed));
+    let gone = fed.input(Input::Gone(None), 3);
+    if gone.row.outcome().is_some() {
+        assert!(gone.row.observation().literals.is_empty(), "kept until the outcome only");
+    }
+}
+
+/// The object shows a kill like any other; only the Event tells why.
+#[test]
+fn a_failed_post_start_hook() {
+    let killed = || Observation { phase: "Failed".into(), ..pod(exit(137)) };
+    let outcome = |fed: &Fed| match &fed.last.effects[..] {
+        [Effect::StoreOutcome(outcome)] => Outcome::clone(outcome),
+        other => panic!("{other:?}"),
+    };
+    let hook = |container: &str| match notice("FailedPostStartHook", "PostStartHook failed", 4) {
+        Input::Notice { occurred, notice } => {
+            Input::Notice { occurred, notice: Notice { container: Some(container.into()), ..notice } }
+        }
+        other => other,
+    };
+    for (container, reason) in [("main", Reason::PostStartHookFailed), ("other", Reason::ExitCode)] {
+        let fed = Fed::first(pod(waiting("ContainerCreating"))).input(hook(container), 2).pod(killed(), 5);
+        let outcome = outcome(&fed);
+        assert_eq!(
+            (outcome.reason, outcome.exit_code, outcome.state),
+            (reason, Some(137), State::Failed),
+            "{container}"
+        );
+        assert_eq!(outcome.retry_advice, outcome::RetryAdvice::MayHaveSideEffects);
+    }
 }

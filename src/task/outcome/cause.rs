@@ -1,7 +1,7 @@
 //! Which of several things that happened is the one reason: the order of precedence.
 
-use super::facts::{Facts, Started, disruption_target, ended_before, ended_before_deletion, is_start_error};
-use super::{Certainty, Origin, RetryAdvice};
+use super::facts::{Before, Facts, Started, disruption_target, ended_before, ended_before_deletion, is_start_error};
+use super::{Certainty, RetryAdvice};
 use crate::task::observation::{ContainerObservation, ContainerState, Observation, Role, Stop, StopCause, Terminated};
 use crate::task::reason::{self, Reason};
 use crate::task::state::State;
@@ -10,7 +10,6 @@ use crate::task::state::State;
 pub(super) struct Verdict {
     pub state: State,
     pub reason: Reason,
-    pub origin: Origin,
     pub certainty: Certainty,
     /// Kubernetes' reason and message.
     pub words: (String, String),
@@ -20,9 +19,9 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    fn new(state: State, reason: Reason, origin: Origin, certainty: Certainty) -> Self {
+    fn new(state: State, reason: Reason, certainty: Certainty) -> Self {
         let (words, container) = Default::default();
-        Verdict { state, reason, origin, certainty, words, container, timeout: None }
+        Verdict { state, reason, certainty, words, container, timeout: None }
     }
 
     fn words(mut self, reason: Option<&str>, message: Option<&str>) -> Self {
@@ -53,20 +52,20 @@ pub(super) fn vanished(o: &Observation, facts: &Facts<'_>) -> Verdict {
     }
     if let Some(code) = facts.exit_code() {
         let own = |v: Option<Verdict>| v.filter(|_| code < 128);
-        return disrupted(o, facts).or_else(|| own(own_end(o, facts))).unwrap_or_else(|| {
-            Verdict::new(State::Disrupted, Reason::PodVanished, Origin::Cluster, Certainty::Inferred)
-        });
+        return disrupted(o, facts)
+            .or_else(|| own(own_end(o, facts)))
+            .unwrap_or_else(|| Verdict::new(State::Disrupted, Reason::PodVanished, Certainty::Inferred));
     }
     if facts.started == Started::Never {
         return disrupted(o, facts).unwrap_or_else(|| deleted_before_start(o));
     }
     let target = disruption_target(o);
-    Verdict::new(State::Lost, Reason::PodVanished, Origin::Cluster, Certainty::MayStillBeRunning)
+    Verdict::new(State::Lost, Reason::PodVanished, Certainty::MayStillBeRunning)
         .words(target.and_then(|c| c.reason.as_deref()), target.and_then(|c| c.message.as_deref()))
 }
 
 fn deleted_before_start(o: &Observation) -> Verdict {
-    Verdict::new(State::Disrupted, Reason::PodDeleted, Origin::Cluster, Certainty::Observed)
+    Verdict::new(State::Disrupted, Reason::PodDeleted, Certainty::Observed)
         .words(o.reason.as_deref(), o.message.as_deref())
 }
 
@@ -78,7 +77,7 @@ pub(super) fn lost(o: &Observation, facts: &Facts<'_>) -> Verdict {
     }
     let mut verdict = stopped(o, facts).unwrap_or_else(|| {
         let word = disruption_target(o).or_else(|| o.condition("Ready"));
-        let mut lost = Verdict::new(State::Lost, Reason::LostTimeout, Origin::Cluster, Certainty::MayStillBeRunning)
+        let mut lost = Verdict::new(State::Lost, Reason::LostTimeout, Certainty::MayStillBeRunning)
             .words(word.and_then(|c| c.reason.as_deref()), word.and_then(|c| c.message.as_deref()));
         lost.timeout = Some(StopCause::LostTimeout);
         lost
@@ -101,12 +100,12 @@ fn certainty(facts: &Facts<'_>) -> Certainty {
 fn stopped(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
     let stop = o.stop.as_ref()?;
     let sure = certainty(facts);
-    let verdict = |state, reason, origin| Verdict::new(state, reason, origin, sure);
+    let verdict = |state, reason| Verdict::new(state, reason, sure);
     Some(match stop.cause {
-        StopCause::Cancel => verdict(State::Cancelled, Reason::CancelledByCaller, Origin::Caller),
-        StopCause::Disconnected => verdict(State::Cancelled, Reason::Disconnected, Origin::Caller),
-        StopCause::LostTimeout => verdict(State::Lost, Reason::LostTimeout, Origin::Cluster).timed_out(stop),
-        StopCause::ExecutionTimeout => verdict(State::Failed, Reason::ExecutionTimeout, Origin::Caller).timed_out(stop),
+        StopCause::Cancel => verdict(State::Cancelled, Reason::CancelledByCaller),
+        StopCause::Disconnected => verdict(State::Cancelled, Reason::Disconnected),
+        StopCause::LostTimeout => verdict(State::Lost, Reason::LostTimeout).timed_out(stop),
+        StopCause::ExecutionTimeout => verdict(State::Failed, Reason::ExecutionTimeout).timed_out(stop),
         StopCause::ScheduleTimeout => pending(stop, Reason::ScheduleTimeout, sure),
         StopCause::StartupTimeout => pending(stop, Reason::StartupTimeout, sure),
     })
@@ -122,28 +121,11 @@ impl Verdict {
 /// A schedule or startup timeout: what it was waiting for is the reason.
 fn pending(stop: &Stop, unexplained: Reason, sure: Certainty) -> Verdict {
     let Some(p) = &stop.pending else {
-        return Verdict::new(State::Failed, unexplained, Origin::Caller, sure).timed_out(stop);
+        return Verdict::new(State::Failed, unexplained, sure).timed_out(stop);
     };
-    Verdict::new(State::Failed, p.reason, pending_origin(p.reason), sure)
+    Verdict::new(State::Failed, p.reason, sure)
         .words(Some(&p.kubernetes_reason), Some(&p.kubernetes_message))
         .timed_out(stop)
-}
-
-/// Whose doing it is that a task waits.
-fn pending_origin(reason: Reason) -> Origin {
-    match reason {
-        Reason::ScheduleTimeout | Reason::StartupTimeout => Origin::Caller,
-        Reason::Queued => Origin::Executor,
-        Reason::Scheduling
-        | Reason::Unschedulable
-        | Reason::SchedulerError
-        | Reason::PodSandboxFailed
-        | Reason::ContainerCreating
-        | Reason::ImageInspectError
-        | Reason::ImageRegistryUnavailable => Origin::Cluster,
-        Reason::Gated | Reason::Unknown => Origin::Unknown,
-        _ => Origin::User,
-    }
 }
 
 /// Something that came from outside.
@@ -154,18 +136,21 @@ struct Cause<'a> {
 }
 
 fn disrupted(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
-    let cause = by_condition(o, facts).or_else(|| by_pod_reason(o)).or_else(|| by_deletion(o, facts))?;
+    let cause = by_condition(o, facts)
+        .or_else(|| by_pod_reason(o))
+        .or_else(|| by_deletion(o, facts))
+        .or_else(|| by_event(facts))?;
     let verdict = match cause.reason {
         Reason::DeadlineExceeded => deadline(o, facts),
         reason if facts.running => {
             // Kubernetes ended the pod while the node last said "running": nobody saw the end.
             let reason = if reason == Reason::PodGc { Reason::NodeLost } else { reason };
-            Verdict::new(State::Lost, reason, Origin::Cluster, Certainty::MayStillBeRunning)
+            Verdict::new(State::Lost, reason, Certainty::MayStillBeRunning)
         }
         reason if facts.exit_code() == Some(0) && reason != Reason::AdmissionRejectedByNode => {
-            Verdict::new(State::Succeeded, Reason::CompletedDuringDisruption, Origin::User, Certainty::Inferred)
+            Verdict::new(State::Succeeded, Reason::CompletedDuringDisruption, Certainty::Inferred)
         }
-        reason => Verdict::new(State::Disrupted, reason, Origin::Cluster, certainty(facts)),
+        reason => Verdict::new(State::Disrupted, reason, certainty(facts)),
     };
     Some(verdict.words(cause.word, cause.message))
 }
@@ -201,19 +186,28 @@ fn by_deletion<'a>(o: &'a Observation, facts: &Facts<'_>) -> Option<Cause<'a>> {
     Some(Cause { reason: Reason::PodDeleted, word: o.reason.as_deref(), message: o.message.as_deref() })
 }
 
+/// A node that takes a pod away says so in an Event first. Where the primary then exits 0 the phase
+/// is Succeeded, and nothing else of it is in the object.
+fn by_event<'a>(facts: &Facts<'_>) -> Option<Cause<'a>> {
+    match facts.before {
+        Before::TakenAway(reason) if facts.exit_code().is_some() => Some(Cause { reason, word: None, message: None }),
+        _ => None,
+    }
+}
+
 /// `activeDeadlineSeconds` passed and no stop of ours is recorded: the manifest's own limit, or
 /// our backstop, which holds while podlaunch is down.
 fn deadline(o: &Observation, facts: &Facts<'_>) -> Verdict {
     let timeouts = &o.policy.timeouts;
     let ours = timeouts.backstop().is_some() && timeouts.backstop() == o.active_deadline_seconds;
     if !ours {
-        return Verdict::new(State::Failed, Reason::DeadlineExceeded, Origin::Caller, certainty(facts));
+        return Verdict::new(State::Failed, Reason::DeadlineExceeded, certainty(facts));
     }
     let (reason, cause) = match facts.started {
         Started::Never => (Reason::StartupTimeout, StopCause::StartupTimeout),
         Started::Yes | Started::Unknown => (Reason::ExecutionTimeout, StopCause::ExecutionTimeout),
     };
-    let mut verdict = Verdict::new(State::Failed, reason, Origin::Caller, Certainty::Inferred);
+    let mut verdict = Verdict::new(State::Failed, reason, Certainty::Inferred);
     verdict.timeout = Some(cause);
     verdict
 }
@@ -233,30 +227,22 @@ fn init_failed(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
     let (c, t) = o.containers.iter().filter(|c| c.role == Role::Init).find_map(|c| Some((c, failed(c)?)))?;
     let sure = if t.exit_code().is_some() || is_start_error(t) { Certainty::Observed } else { Certainty::Inferred };
     let message = is_start_error(t).then_some(t.message.as_str());
-    Some(
-        Verdict::new(State::Failed, Reason::InitContainerFailed, Origin::User, sure)
-            .words(Some(&t.reason), message)
-            .by(&c.name),
-    )
+    Some(Verdict::new(State::Failed, Reason::InitContainerFailed, sure).words(Some(&t.reason), message).by(&c.name))
 }
 
 fn own_end(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
     let t = facts.end?;
-    let verdict = |state, reason, origin, sure| Verdict::new(state, reason, origin, sure).by(&o.primary);
-    let user = |reason| verdict(State::Failed, reason, Origin::User, Certainty::Observed).words(Some(&t.reason), None);
-    Some(match t.exit_code() {
-        Some(0) => {
-            verdict(State::Succeeded, Reason::Completed, Origin::User, Certainty::Observed).words(Some(&t.reason), None)
+    let words = |message| (Some(t.reason.as_str()), message);
+    let (state, reason, sure, (word, message)) = match (reason::end(t), t.exit_code()) {
+        (reason @ Reason::Completed, _) => (State::Succeeded, reason, Certainty::Observed, words(None)),
+        (Reason::ExitCode, Some(_)) if facts.hook_failed(o) => {
+            (State::Failed, Reason::PostStartHookFailed, Certainty::Inferred, words(None))
         }
-        Some(_) if t.reason == "OOMKilled" => user(Reason::OomKilled),
-        Some(_) => user(Reason::ExitCode),
-        None if t.reason == "StartError" => user(Reason::StartError).words(Some(&t.reason), Some(&t.message)),
-        None if is_start_error(t) => user(Reason::RunContainerError).words(Some(&t.reason), Some(&t.message)),
-        None => {
-            let reason = if t.reason == "Unknown" { Reason::ExitCodeUnknown } else { Reason::ContainerStatusUnknown };
-            verdict(State::Lost, reason, Origin::Cluster, Certainty::Inferred).words(Some(&t.reason), Some(&t.message))
-        }
-    })
+        (reason, Some(_)) => (State::Failed, reason, Certainty::Observed, words(None)),
+        (reason, None) if is_start_error(t) => (State::Failed, reason, Certainty::Observed, words(Some(&*t.message))),
+        (reason, None) => (State::Lost, reason, Certainty::Inferred, words(Some(&*t.message))),
+    };
+    Some(Verdict::new(state, reason, sure).words(word, message).by(&o.primary))
 }
 
 fn sidecar_failed(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
@@ -266,7 +252,7 @@ fn sidecar_failed(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
     let beside = |c: &&ContainerObservation| matches!(c.role, Role::Sidecar | Role::Other);
     let (c, t) = o.containers.iter().filter(beside).find_map(|c| Some((c, failed(c)?)))?;
     Some(
-        Verdict::new(State::Failed, Reason::SidecarFailed, Origin::User, Certainty::Inferred)
+        Verdict::new(State::Failed, Reason::SidecarFailed, Certainty::Inferred)
             .words(Some(&t.reason), None)
             .by(&c.name),
     )
@@ -276,13 +262,13 @@ fn sidecar_failed(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
 fn inferred(o: &Observation, facts: &Facts<'_>) -> Verdict {
     let words = (o.reason.as_deref(), o.message.as_deref());
     let verdict = if facts.running {
-        Verdict::new(State::Lost, Reason::NodeLost, Origin::Cluster, Certainty::MayStillBeRunning)
+        Verdict::new(State::Lost, Reason::NodeLost, Certainty::MayStillBeRunning)
     } else if o.phase == "Succeeded" {
-        Verdict::new(State::Succeeded, Reason::Completed, Origin::User, Certainty::Inferred)
+        Verdict::new(State::Succeeded, Reason::Completed, Certainty::Inferred)
     } else if facts.started == Started::Never {
-        Verdict::new(State::Failed, Reason::Unknown, Origin::Unknown, Certainty::Inferred)
+        Verdict::new(State::Failed, Reason::Unknown, Certainty::Inferred)
     } else {
-        Verdict::new(State::Lost, Reason::Unknown, Origin::Unknown, Certainty::Inferred)
+        Verdict::new(State::Lost, Reason::Unknown, Certainty::Inferred)
     };
     verdict.words(words.0, words.1)
 }
@@ -292,7 +278,7 @@ pub(super) fn advice(verdict: &Verdict, started: Started) -> RetryAdvice {
     match (verdict.state, verdict.reason, started) {
         (State::Succeeded, Reason::CompletedDuringDisruption, _) => RetryAdvice::MayHaveSideEffects,
         (State::Succeeded, ..) => RetryAdvice::None,
-        (_, Reason::ImageNameInvalid, Started::Never) => RetryAdvice::Useless,
+        (_, reason, Started::Never) if reason.advice() == RetryAdvice::Useless => RetryAdvice::Useless,
         (_, _, Started::Never) => RetryAdvice::SafeNeverStarted,
         (_, _, Started::Yes | Started::Unknown) => RetryAdvice::MayHaveSideEffects,
     }

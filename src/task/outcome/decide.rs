@@ -1,13 +1,14 @@
 //! When an outcome can be decided, and from what.
 //!
 //! A container's end is on the watch one to four seconds before the pod's terminal phase. An own
-//! exit (code < 128) that nothing else can explain is decided at once; a kill waits for the phase,
-//! since the deadline, eviction or deletion behind a 137 or 143 shows only there.
+//! exit (code < 128) that nothing else can explain is decided at once, and so is a command that the
+//! runtime could not start: no kill looks like that. A kill waits for the phase, since the deadline,
+//! eviction or deletion behind a 137 or 143 shows only there.
 
 use jiff::SignedDuration;
 
 use super::cause::{self, Verdict, advice};
-use super::facts::{Before, Facts, Word, disruption_target};
+use super::facts::{Before, Facts, Word, disruption_target, is_start_error};
 use super::{ContainerSummary, Outcome, PodVersion, REASON_VERSION, Times};
 use crate::task::observation::{ContainerObservation, ContainerState, Observation, StopCause, Terminated};
 
@@ -16,11 +17,14 @@ pub fn decide(o: &Observation) -> Option<Outcome> {
     decide_after(o, Before::Unknown)
 }
 
-/// As [`decide`], by a replica that knows what came right before. It matters for one thing: a
-/// container that kubelet could not locate any more never started if it was `waiting` before.
+/// As [`decide`], by a replica that knows what came before. It matters where the object leaves
+/// something out: a container that kubelet could not locate any more never started if it was
+/// `waiting` before; only an Event tells of a failed postStart hook, and of an eviction that the
+/// container took with exit code 0.
 pub fn decide_after(o: &Observation, before: Before) -> Option<Outcome> {
     let at_end = o.phase_is_terminal() && !end_is_due(o);
-    if !(at_end || exit_says_all(o) || never_to_be_bound(o)) {
+    let taken_away = matches!(before, Before::TakenAway(_));
+    if !(at_end || (exit_says_all(o) && !taken_away) || never_to_be_bound(o)) {
         return None;
     }
     Some(decide_overdue(o, before))
@@ -71,7 +75,7 @@ pub fn decide_lost(o: &Observation) -> Outcome {
 /// Whether the primary's own exit leaves nothing to wait for.
 fn exit_says_all(o: &Observation) -> bool {
     let Some(end) = o.primary_terminated() else { return false };
-    let own = end.exit_code().is_some_and(|code| (0..128).contains(&code));
+    let own = end.exit_code().is_some_and(|code| (0..128).contains(&code)) || is_start_error(end);
     own && o.restart_policy == "Never"
         && o.deletion.is_none()
         && o.stop.is_none()
@@ -109,7 +113,7 @@ fn build(o: &Observation, facts: &Facts<'_>, verdict: Verdict) -> Outcome {
         reason_version: REASON_VERSION,
         kubernetes_reason,
         kubernetes_message,
-        origin: verdict.origin,
+        origin: verdict.reason.origin(),
         retry_advice: advice(&verdict, facts.started),
         certainty: verdict.certainty,
         exit_code: facts.exit_code(),

@@ -5,12 +5,18 @@ use jiff::{SignedDuration, Timestamp};
 use crate::task::observation::{
     Condition, ContainerObservation, ContainerState, NeverStarted, Observation, Terminated,
 };
+use crate::task::reason::Reason;
 
 /// What a replica saw before the version it decides from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Before {
     /// The primary was `waiting` in the version right before, and never seen otherwise.
     PrimaryWaiting,
+    /// An Event says that the primary's postStart hook failed. The object never says it.
+    HookFailed,
+    /// An Event says that the node is taking the pod away, for this reason. The object does not say
+    /// it where the primary then exits 0.
+    TakenAway(Reason),
     /// Nothing that counts.
     Unknown,
 }
@@ -45,6 +51,8 @@ pub(super) struct Facts<'a> {
     pub started: Started,
     /// Whether it is shown as running.
     pub running: bool,
+    /// What was known before.
+    pub before: Before,
 }
 
 impl<'a> Facts<'a> {
@@ -55,7 +63,13 @@ impl<'a> Facts<'a> {
             end: primary.and_then(end_of).filter(|t| word == Word::Final || o.restart_policy == "Never" || t.code == 0),
             started: started(o, before, word),
             running: primary.is_some_and(|c| matches!(c.state, ContainerState::Running { .. })),
+            before,
         }
+    }
+
+    /// Whether the primary's postStart hook is known to have failed in its only run.
+    pub(super) fn hook_failed(&self, o: &Observation) -> bool {
+        self.before == Before::HookFailed && o.primary().is_some_and(|c| c.restarts == 0)
     }
 
     /// The exit code, where a process really ended with it.
@@ -113,11 +127,13 @@ fn without_status(o: &Observation, word: Word) -> Started {
 }
 
 /// A container that could not be located when the pod ended, and was `waiting` when last seen:
-/// by us, or by whoever recorded our stop.
+/// by us, or by whoever recorded our stop. A node that was told to end the pod would have located one
+/// it had started; one that lost it by itself (a reboot) may have run it unseen.
 fn seen_waiting(o: &Observation, before: Before) -> Started {
+    let told_to_end = o.deletion.is_some() || o.stop.is_some() || o.reason.is_some() || disruption_target(o).is_some();
     match before {
-        Before::PrimaryWaiting => Started::Never,
-        Before::Unknown => seen_waiting_at_stop(o, Word::Final),
+        Before::PrimaryWaiting if told_to_end => Started::Never,
+        _ => seen_waiting_at_stop(o, Word::Final),
     }
 }
 

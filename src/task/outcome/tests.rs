@@ -76,6 +76,7 @@ fn pod(phase: &str, state: ContainerState) -> Observation {
         start_time: Some(at(1)),
         conditions: Vec::new(),
         containers: vec![container("main", Role::Primary, state)],
+        literals: crate::task::Literals::default(),
     }
 }
 
@@ -125,13 +126,18 @@ fn short(o: &Outcome) -> String {
 #[test]
 fn decidable_at_the_primarys_own_end_if_nothing_else_can_explain_it() {
     let exits = |code| ended("Running", terminated(code, "Error"));
+    let start_error = || ended("Pending", terminated(128, "StartError"));
     for (what, o, decidable) in [
         ("exit 0", exits(0), true),
         ("exit 127", exits(127), true),
         ("killed", exits(137), false),
         ("128", exits(128), false),
         ("unknown", ended("Running", unknown()), false),
-        ("start error", ended("Running", terminated(128, "StartError")), false),
+        ("start error", ended("Pending", terminated(128, "StartError")), true),
+        ("start error while deleted", with(start_error(), |o| deleted(o, 20, 5)), false),
+        ("start error under a stop", with(start_error(), |o| stopped(o, StopCause::Cancel, None)), false),
+        ("start error at the deadline", with(start_error(), |o| o.active_deadline_seconds = Some(10)), false),
+        ("start error to be repeated", with(start_error(), |o| o.restart_policy = "OnFailure".into()), false),
         ("running", pod("Running", ContainerState::Running { started: None }), false),
         ("OnFailure", with(exits(3), |o| o.restart_policy = "OnFailure".into()), false),
         ("deleted", with(exits(0), |o| deleted(o, 20, 5)), false),
@@ -351,10 +357,49 @@ fn a_restarted_container_has_started() {
 
 #[test]
 fn who_saw_it_waiting_knows_that_it_never_started() {
-    let o = with(ended("Failed", unknown()), |o| deleted(o, 9, 2));
-    let advice = |before| decide_after(&o, before).unwrap().retry_advice;
-    assert_eq!(advice(Before::PrimaryWaiting), RetryAdvice::SafeNeverStarted);
-    assert_eq!(advice(Before::Unknown), RetryAdvice::MayHaveSideEffects);
+    let lost = ended("Failed", unknown());
+    let told = with(lost.clone(), |o| deleted(o, 9, 2));
+    let advice = |o: &Observation, before| decide_after(o, before).unwrap().retry_advice;
+    assert_eq!(advice(&told, Before::PrimaryWaiting), RetryAdvice::SafeNeverStarted);
+    assert_eq!(advice(&told, Before::Unknown), RetryAdvice::MayHaveSideEffects);
+    // Nobody told the node to end it: it may have run it and lost it.
+    assert_eq!(advice(&lost, Before::PrimaryWaiting), RetryAdvice::MayHaveSideEffects);
+}
+
+/// What only an Event tells.
+#[test]
+fn events_explain_what_the_object_leaves_out() {
+    let evicted = Before::TakenAway(Reason::Evicted);
+    let done = |phase: &str| ended(phase, terminated(0, "Completed"));
+    assert!(decide_after(&done("Running"), evicted).is_none(), "the phase may still say more");
+    for (what, o, before, expected) in [
+        (
+            "exit 0 under an eviction",
+            done("Succeeded"),
+            evicted,
+            "SUCCEEDED COMPLETED_DURING_DISRUPTION USER MAY_HAVE_SIDE_EFFECTS INFERRED 0",
+        ),
+        (
+            "killed under an eviction that the object does not show",
+            ended("Failed", terminated(137, "Error")),
+            evicted,
+            "DISRUPTED EVICTED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137",
+        ),
+        (
+            "hook",
+            ended("Failed", terminated(137, "Error")),
+            Before::HookFailed,
+            "FAILED POST_START_HOOK_FAILED USER MAY_HAVE_SIDE_EFFECTS INFERRED 137",
+        ),
+        (
+            "hook of a run before",
+            with(ended("Failed", terminated(4, "Error")), |o| o.containers[0].restarts = 1),
+            Before::HookFailed,
+            "FAILED EXIT_CODE USER MAY_HAVE_SIDE_EFFECTS OBSERVED 4",
+        ),
+    ] {
+        assert_eq!(short(&decide_after(&o, before).unwrap()), expected, "{what}");
+    }
 }
 
 #[test]

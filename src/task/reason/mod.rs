@@ -1,17 +1,28 @@
-//! Why a task is as it is: one open list, and the tables that read Kubernetes' words into it.
+//! Why a task is as it is: one open list, one table of what Kubernetes' words mean, one of what
+//! each reason means for whoever reads it.
 //!
 //! ```text
-//!   state.waiting.reason ──▶ waiting()        ┐
-//!   Pod event            ──▶ notice()         ├─▶ Reason ──▶ pending reason, StateChange, Outcome
-//!   condition            ──▶ unscheduled(),   │
-//!                            disruption()     │
-//!   status.reason        ──▶ pod_level()      ┘
+//!   state.waiting.reason ┐
+//!   state.terminated     │  words.rs: RULES       ┌─▶ pending reason, StateChange
+//!   condition            ├─ first that fits ─▶ Reason ─▶ Outcome (reason, origin, advice as a rule)
+//!   status.reason        │                        └─▶ facts.rs: TABLE ─▶ guide.rs ─▶ docs/reasons.md
+//!   Pod event            ┘
 //! ```
 //!
 //! Kubernetes' own words always travel beside a [`Reason`]; these tables lose nothing. A text this
 //! code does not know (written by a newer one) reads as [`Reason::Unknown`].
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+mod facts;
+#[cfg(test)]
+mod guide;
+mod words;
+
+pub use facts::{Fact, Group, TABLE, Waiting};
+pub(in crate::task) use words::step;
+pub use words::{Code, Field, Hint, RULES, Reading, Rule, Word, disruption, end, is_admission, notice, pod_level};
+pub use words::{unscheduled, waiting};
 
 macro_rules! reasons {
     ($($(#[$doc:meta])+ $name:ident = $text:literal,)+) => {
@@ -166,146 +177,6 @@ impl<'de> Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         Ok(Reason::parse(&text))
-    }
-}
-
-/// Reads `state.waiting.reason`. None for the normal steps (`ContainerCreating`,
-/// `PodInitializing`) and for an empty one; a word that is not known is [`Reason::Unknown`].
-pub fn waiting(word: &str) -> Option<Reason> {
-    Some(match word {
-        "" | "ContainerCreating" | "PodInitializing" => return None,
-        "ErrImagePull" | "ImagePullBackOff" => Reason::ImagePullFailed,
-        "ErrImageNeverPull" => Reason::ImageNeverPull,
-        "InvalidImageName" => Reason::ImageNameInvalid,
-        "ImageInspectError" => Reason::ImageInspectError,
-        "RegistryUnavailable" => Reason::ImageRegistryUnavailable,
-        "SignatureValidationFailed" => Reason::ImageSignatureInvalid,
-        "CreateContainerConfigError" => Reason::CreateContainerConfigError,
-        "CreateContainerError" | "PreCreateHookError" | "PreStartHookError" | "RROUnsupported" => {
-            Reason::CreateContainerError
-        }
-        "PostStartHookError" => Reason::PostStartHookFailed,
-        "RunContainerError" | "ContainerCannotRun" => Reason::RunContainerError,
-        "StartError" => Reason::StartError,
-        "CreatePodSandboxError" | "ConfigPodSandboxError" | "KillPodSandboxError" => Reason::PodSandboxFailed,
-        "CrashLoopBackOff" | "RestartingAllContainers" => Reason::CrashLoopBackOff,
-        _ => Reason::Unknown,
-    })
-}
-
-/// Reads the reason of condition `PodScheduled=False`.
-pub fn unscheduled(word: &str) -> Option<Reason> {
-    match word {
-        "Unschedulable" => Some(Reason::Unschedulable),
-        "SchedulerError" => Some(Reason::SchedulerError),
-        "SchedulingGated" => Some(Reason::Gated),
-        _ => None,
-    }
-}
-
-/// Reads the reason of condition `DisruptionTarget=True`. `TerminationByKubelet` says only who;
-/// `status.reason` says why, see [`pod_level`].
-pub fn disruption(word: &str) -> Reason {
-    match word {
-        "PreemptionByScheduler" => Reason::Preempted,
-        "DeletionByTaintManager" => Reason::TaintEvicted,
-        "EvictionByEvictionAPI" => Reason::ApiEvicted,
-        "DeletionByPodGC" => Reason::PodGc,
-        _ => Reason::DisruptedOther,
-    }
-}
-
-/// Reads `status.reason` of a failed pod, except the node's refusals (see [`is_admission`]).
-pub fn pod_level(word: &str) -> Option<Reason> {
-    match word {
-        "Evicted" => Some(Reason::Evicted),
-        "Preempting" => Some(Reason::PreemptedByNode),
-        "Terminated" | "NodeShutdown" | "Shutdown" => Some(Reason::NodeShutdown),
-        "DeadlineExceeded" => Some(Reason::DeadlineExceeded),
-        "NodeLost" => Some(Reason::NodeLost),
-        _ => None,
-    }
-}
-
-/// Whether `status.reason` is a kubelet's refusal of a pod that had been bound to it. The list is
-/// open (every scheduler predicate's name may appear), so the caller also accepts any word on a
-/// failed pod that has no container status at all.
-pub fn is_admission(word: &str) -> bool {
-    word.starts_with("OutOf")
-        || matches!(
-            word,
-            "NodeAffinity"
-                | "NodePorts"
-                | "TopologyAffinityError"
-                | "UnexpectedAdmissionError"
-                | "InvalidNodeInfo"
-                | "PodOSNotSupported"
-                | "PodOSSelectorNodeLabelDoesNotMatch"
-                | "InitContainerRestartPolicyForbidden"
-                | "SupplementalGroupsPolicyNotSupported"
-                | "UnexpectedPredicateFailureType"
-                | "PodFeatureUnsupported"
-                | "AppArmor"
-                | "SysctlForbidden"
-        )
-}
-
-/// What a Pod event says about why a task is not getting on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hint {
-    /// It waits for this.
-    Waits(Reason),
-    /// What was in the way no longer is.
-    Clears,
-    /// Nothing about it.
-    Silent,
-}
-
-/// Reads a Pod event. Events come seconds before the status says the same, so the first `Failed`
-/// already explains a pull that hangs; `message` tells apart what shares the word `Failed`.
-pub fn notice(word: &str, message: &str) -> Hint {
-    match word {
-        "FailedScheduling" => Hint::Waits(Reason::Unschedulable),
-        "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" | "VolumeResizeFailed" => {
-            Hint::Waits(Reason::VolumeMountFailed)
-        }
-        "FailedCreatePodSandBox" | "FailedPodSandBoxStatus" | "NetworkNotReady" | "FailedCreatePodContainer" => {
-            Hint::Waits(Reason::PodSandboxFailed)
-        }
-        "ErrImageNeverPull" => Hint::Waits(Reason::ImageNeverPull),
-        "InspectFailed" => Hint::Waits(inspect_failed(message)),
-        "BackOff" if message.contains("pulling image") => Hint::Waits(Reason::ImagePullFailed),
-        "Failed" => failed(message),
-        "Scheduled" | "Pulled" | "Started" | "SuccessfulMountVolume" => Hint::Clears,
-        _ => Hint::Silent,
-    }
-}
-
-fn inspect_failed(message: &str) -> Reason {
-    if message.contains("parse image name") || message.contains("invalid reference format") {
-        Reason::ImageNameInvalid
-    } else {
-        Reason::ImageInspectError
-    }
-}
-
-/// `Failed` is kubelet's word for half a dozen things: `Failed to pull image …`, or
-/// `Error: <waiting reason or message>`.
-fn failed(message: &str) -> Hint {
-    if message.starts_with("Failed to pull image") {
-        return Hint::Waits(Reason::ImagePullFailed);
-    }
-    let Some(error) = message.strip_prefix("Error: ") else { return Hint::Silent };
-    match waiting(error) {
-        // The runtime's words for a command it cannot start: that container ends, it does not wait.
-        Some(Reason::Unknown) | None if error.contains("OCI runtime") || error.contains("containerd task") => {
-            Hint::Silent
-        }
-        Some(Reason::Unknown) | None if error.contains("not found") || error.contains("runAsNonRoot") => {
-            Hint::Waits(Reason::CreateContainerConfigError)
-        }
-        Some(Reason::Unknown) | None => Hint::Silent,
-        Some(reason) => Hint::Waits(reason),
     }
 }
 
