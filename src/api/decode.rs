@@ -9,6 +9,8 @@
 //!
 //! An enum value that is not known counts as its `_UNSPECIFIED`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use prost::Message as _;
 
@@ -29,7 +31,7 @@ const MAX_CANCEL_GRACE: i64 = 3600;
 /// Longest reason of a cancel, bytes.
 const MAX_CANCEL_REASON: usize = 1024;
 /// Longest wait for quota, seconds.
-const MAX_QUOTA_WAIT: i64 = 60;
+pub(super) const MAX_QUOTA_WAIT: i64 = 60;
 /// Most containers named in a choice of logs.
 const MAX_LOG_NAMES: usize = 64;
 
@@ -122,7 +124,10 @@ pub fn launch(
     let mut checks = Checks::default();
     check_size(&mut checks, request.encoded_len());
     check_features(&mut checks, &request.required_features);
-    check_launch_parts(&mut checks, &request);
+    check_disconnect(&mut checks, &request);
+    let wait = request.wait_for_quota.as_ref();
+    let wait = whole_seconds(&mut checks, || "wait_for_quota".into(), wait, 0..=MAX_QUOTA_WAIT);
+    let wait_for_quota = Duration::from_secs(wait.and_then(|seconds| seconds.try_into().ok()).unwrap_or(0));
     let previous = match request.if_previous_active() {
         v1::PreviousActivePolicy::Unspecified | v1::PreviousActivePolicy::Refuse => IfPreviousActive::Refuse,
         v1::PreviousActivePolicy::Attach => IfPreviousActive::Attach,
@@ -141,7 +146,7 @@ pub fn launch(
     let mode = if request.validate_only { LaunchMode::Validate } else { LaunchMode::Run };
     let traceparent = trace.map(|trace| trace.as_str().to_owned());
     let if_previous_active = previous;
-    checks.settle(LaunchCall { launch: Launch { key, spec, traceparent, if_previous_active }, mode })
+    checks.settle(LaunchCall { launch: Launch { key, spec, traceparent, if_previous_active, wait_for_quota }, mode })
 }
 
 /// The attempt of a key that was checked to name one.
@@ -173,8 +178,8 @@ fn check_features(checks: &mut Checks, required: &[String]) {
     }
 }
 
-/// The parts of a launch beside key and spec: all that is not the default is of a later version.
-fn check_launch_parts(checks: &mut Checks, request: &v1::LaunchTaskRequest) {
+/// What happens when nobody listens: all that is not the default is of a later version.
+fn check_disconnect(checks: &mut Checks, request: &v1::LaunchTaskRequest) {
     use v1::DisconnectMode;
     if let Some(policy) = &request.disconnect_policy {
         match policy.mode() {
@@ -184,10 +189,6 @@ fn check_launch_parts(checks: &mut Checks, request: &v1::LaunchTaskRequest) {
             }
             DisconnectMode::Unspecified | DisconnectMode::Detach => {}
         }
-    }
-    let wait = whole_seconds(checks, || "wait_for_quota".into(), request.wait_for_quota.as_ref(), 0..=MAX_QUOTA_WAIT);
-    if wait.is_some_and(|seconds| seconds > 0) {
-        checks.needs("wait_for_quota", "wait_for_quota");
     }
 }
 

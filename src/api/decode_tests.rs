@@ -239,7 +239,6 @@ fn later_parts() -> Vec<Later> {
             "disconnect_policy",
             change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 2, cancel_after: seconds(60) })),
         ),
-        ("wait_for_quota", "wait_for_quota", change(|r| r.wait_for_quota = Some(Duration { seconds: 0, nanos: 1 }))),
         ("required_features[1]", "archive", change(|r| r.required_features = vec!["launch".into(), "archive".into()])),
         ("spec.template", "templates", change(|r| spec(r).template = "x".into())),
         ("spec.result", "task_results", change(|r| spec(r).result = Some(v1::ResultSource::default()))),
@@ -344,6 +343,15 @@ fn what_is_not_set_is_not_in_the_spec() {
     assert_eq!(call.launch.spec, expected);
     let call = launch(v1::LaunchTaskRequest { validate_only: true, ..base() }, DEFAULTS, None).unwrap();
     assert_eq!(call.mode, LaunchMode::Validate);
+}
+
+#[test]
+fn a_wait_for_quota_is_whole_seconds() {
+    let wait = |wait| launch(v1::LaunchTaskRequest { wait_for_quota: wait, ..base() }, DEFAULTS, None).unwrap();
+    for (asked, seconds) in [(None, 0), (Some((0, 0)), 0), (Some((0, 1)), 1), (Some((60, 0)), 60)] {
+        let asked = asked.map(|(seconds, nanos)| Duration { seconds, nanos });
+        assert_eq!(wait(asked).launch.wait_for_quota, std::time::Duration::from_secs(seconds), "{asked:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 use jiff::Timestamp;
 
+use super::decode::MAX_QUOTA_WAIT;
 use super::time;
 use crate::executor::{Executor, Settings};
 use crate::pod::build::Finalizer;
@@ -86,7 +87,7 @@ pub const FEATURES: &[Feature] = &[
     absent("templates"),
     available("previous_attempts"),
     absent("disconnect_policy"),
-    absent("wait_for_quota"),
+    available("wait_for_quota"),
     absent("task_results"),
     absent("attach_tail"),
     absent("cancel_missing"),
@@ -169,6 +170,7 @@ fn limits(settings: &Settings) -> v1::Limits {
         launch_wait: Some(time::seconds(LAUNCH_WAIT_SECONDS)),
         log_wait: Some(time::duration(settings.log_wait)),
         stall_limit: Some(time::duration(settings.stall_limit)),
+        max_wait_for_quota: Some(time::seconds(MAX_QUOTA_WAIT)),
         ..v1::Limits::default()
     }
 }

@@ -94,7 +94,8 @@ pub(super) async fn run(args: LocalArgs) -> anyhow::Result<()> {
     let embedded = Embedded::start(args.local_image, args.dir).await?;
     let listener = tokio::net::TcpListener::bind(args.listen).await?;
     let stop = CancellationToken::new();
-    let server = crate::local::serve_tls(embedded.local.router(), listener, embedded.folder.path(), stop.clone())?;
+    let router = if args.faults { embedded.local.faulty_router() } else { embedded.local.router() };
+    let server = crate::local::serve_tls(router, listener, embedded.folder.path(), stop.clone())?;
     info!(address = %server.address(), "the embedded cluster is up: no isolation, for development only");
     println!("{}", server.kubeconfig().display());
     serve::signal().await?;

@@ -12,11 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use hyper_rustls::FixedServerNameResolver;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{Body, Client, ConfigExt};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use parking_lot::Mutex;
+use rustls::pki_types::ServerName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceBuilder;
 
@@ -69,6 +71,9 @@ pub enum ConnectError {
     /// Credentials or certificates do not work together.
     #[error("the credentials of the cluster configuration cannot be used")]
     Credentials(#[source] kube::Error),
+    /// `tls-server-name` is no name of a host.
+    #[error("tls-server-name {0:?} of the kubeconfig is no DNS name or IP address")]
+    ServerName(String, #[source] rustls::pki_types::InvalidDnsNameError),
 }
 
 /// A connection to one cluster. Cheap to clone.
@@ -160,12 +165,12 @@ fn http2_client(config: &kube::Config) -> Result<Client, ConnectError> {
     tcp.set_keepalive(Some(Duration::from_secs(30)));
     tcp.set_connect_timeout(Some(Duration::from_secs(10)));
     let tls = config.rustls_client_config().map_err(ConnectError::Credentials)?;
-    let https = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .enable_http2()
-        .wrap_connector(tcp);
+    let mut https = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+    if let Some(name) = &config.tls_server_name {
+        let name = ServerName::try_from(name.clone()).map_err(|error| ConnectError::ServerName(name.clone(), error))?;
+        https = https.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    let https = https.enable_http1().enable_http2().wrap_connector(tcp);
     let hyper = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())

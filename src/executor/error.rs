@@ -136,6 +136,7 @@ impl ExecError {
             ExecError::LaunchUnknown(_) => "its result is unknown",
             ExecError::RateLimited { .. } => "the API server asks to slow down",
             ExecError::Forbidden(Denial::ServiceAccount(_)) => "the service account is not there yet",
+            ExecError::Forbidden(Denial::Quota(_)) => "the quota is used up",
             ExecError::PodTerminating { .. } => "the pod of this name is going",
             _ => "it was refused",
         }

@@ -4,8 +4,9 @@
 //! known in the table ─▶ same fingerprint: ATTACHED, or REPLAYED once it has ended; other: mismatch
 //! else POST, by its answer:
 //!   201 ─▶ CREATED          409 ─▶ GET ─▶ as above, or the name is another's
-//!   403 ─▶ GET first (quota hides an existing pod), then by Kubernetes' words
-//!   429, 5xx, reset, time-out ─▶ the same bytes again, until LAUNCH_LIMIT; then "unknown: repeat"
+//!   403 ─▶ GET first (quota hides an existing pod), then by Kubernetes' words; quota is waited for if asked
+//!   429, 5xx, reset, time-out ─▶ does the watch show it by now? Else the same bytes again, until LAUNCH_LIMIT;
+//!                                then "unknown: repeat"
 //! ```
 //!
 //! Launches of one key in one process go one after the other, so that 50 at once cost one POST.
@@ -59,6 +60,16 @@ pub struct Launch {
     pub traceparent: Option<String>,
     /// What to do while an earlier attempt has not ended.
     pub if_previous_active: IfPreviousActive,
+    /// How long a used up quota is waited for; part of the schedule timeout.
+    pub wait_for_quota: Duration,
+}
+
+impl Launch {
+    /// The wait for quota, within the schedule timeout.
+    fn quota_limit(&self) -> Duration {
+        let schedule = self.spec.timeouts.schedule.and_then(|seconds| u64::try_from(seconds).ok());
+        schedule.map_or(self.wait_for_quota, |seconds| self.wait_for_quota.min(Duration::from_secs(seconds)))
+    }
 }
 
 /// How a launch got its pod.
@@ -132,7 +143,7 @@ pub struct Validated {
 impl Executor {
     /// Launches a task, or attaches to the one there.
     pub async fn launch(&self, launch: &Launch) -> Result<Launched, ExecError> {
-        let prepared = self.prepare(launch)?;
+        let prepared = self.prepare(launch, Duration::ZERO)?;
         let launched = tokio::time::timeout(HEADERS_LIMIT, self.launch_prepared(launch, &prepared)).await;
         launched.unwrap_or(Err(ExecError::LaunchUnknown(None)))
     }
@@ -157,7 +168,7 @@ impl Executor {
 
     /// Asks the API server whether it would take the pod; nothing is created.
     pub async fn validate(&self, launch: &Launch) -> Result<Validated, ExecError> {
-        let prepared = self.prepare(launch)?;
+        let prepared = self.prepare(launch, Duration::ZERO)?;
         let answer = self.inner.cluster.create_pod(&prepared.key.namespace, &prepared.body, DryRun::Yes).await;
         match answer {
             CreateAnswer::Created(_) | CreateAnswer::Exists | CreateAnswer::ExistsDeleting => {
@@ -169,7 +180,8 @@ impl Executor {
         }
     }
 
-    fn prepare<'a>(&self, launch: &'a Launch) -> Result<Prepared<'a>, ExecError> {
+    /// The pod to post, after a wait for quota of `waited`.
+    fn prepare<'a>(&self, launch: &'a Launch, waited: Duration) -> Result<Prepared<'a>, ExecError> {
         self.check_served(&launch.key)?;
         if self.inner.draining.is_cancelled() {
             return Err(ExecError::ShuttingDown);
@@ -184,6 +196,7 @@ impl Executor {
             traceparent: launch.traceparent.as_deref(),
             finalizer: settings.finalizer,
             default_startup_seconds: settings.default_startup_seconds,
+            waited_seconds: i64::try_from(waited.as_secs()).unwrap_or(i64::MAX),
         })
         .map_err(ExecError::Invalid)?;
         let body = serde_json::to_vec(&pod).map_err(|e| ExecError::Internal(e.to_string()))?;
@@ -242,8 +255,9 @@ impl Executor {
     async fn create(&self, prepared: &Prepared<'_>) -> Result<Launched, ExecError> {
         let began = Instant::now();
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+        let mut body = prepared.body.clone();
         loop {
-            let answer = self.inner.cluster.create_pod(&prepared.key.namespace, &prepared.body, DryRun::No).await;
+            let answer = self.inner.cluster.create_pod(&prepared.key.namespace, &body, DryRun::No).await;
             match self.decide(prepared, answer, began.elapsed()).await {
                 Attempted::Done(result) => return result,
                 Attempted::Again(after, why) => {
@@ -253,9 +267,28 @@ impl Executor {
                     // Kubernetes' own words may quote the request: only ours are logged.
                     warn!(task = %prepared.key, why = why.kind(), "the launch is repeated");
                     tokio::time::sleep(after).await;
-                    backoff.wait().await;
+                    if matches!(why, ExecError::Forbidden(Denial::Quota(_))) {
+                        let left = prepared.launch.quota_limit().saturating_sub(began.elapsed());
+                        // At the limit it is tried once more.
+                        let _ = tokio::time::timeout(left, backoff.wait()).await;
+                        body = self.body_after(prepared, began.elapsed())?;
+                    } else {
+                        backoff.wait().await;
+                    }
+                    // What an answer did not tell, the watch may have.
+                    if let Some(known) = self.known(prepared)? {
+                        return Ok(known);
+                    }
                 }
             }
+        }
+    }
+
+    /// The pod with what is left of its schedule timeout. Nothing of an earlier body was stored: quota refused it.
+    fn body_after(&self, prepared: &Prepared<'_>, waited: Duration) -> Result<Bytes, ExecError> {
+        match prepared.launch.spec.timeouts.schedule {
+            Some(_) => Ok(self.prepare(prepared.launch, waited)?.body),
+            None => Ok(prepared.body.clone()),
         }
     }
 
@@ -290,6 +323,9 @@ impl Executor {
                 Attempted::Again(Duration::ZERO, ExecError::PodTerminating { pod })
             }
             (Ok(None), Some((denial @ Denial::ServiceAccount(_), elapsed))) if elapsed < SERVICE_ACCOUNT_LIMIT => {
+                Attempted::Again(Duration::ZERO, ExecError::Forbidden(denial))
+            }
+            (Ok(None), Some((denial @ Denial::Quota(_), elapsed))) if elapsed < prepared.launch.quota_limit() => {
                 Attempted::Again(Duration::ZERO, ExecError::Forbidden(denial))
             }
             (Ok(None), Some((denial, _))) => Attempted::Done(Err(ExecError::Forbidden(denial))),

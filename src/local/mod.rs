@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kube::Client ── Router (in process) ──┐
-//! kubectl ── TLS, token (serve_tls) ────┴─ api ── Store ── scheduler, namespace and event controllers
+//! kubectl ── TLS, token (serve_tls) ────┴─ (faults) ─ api ── Store ── scheduler, namespace and event controllers
 //!                                           │       │
 //!                                       NodeLogs    └── node agent: each container a local process group
 //! ```
@@ -12,6 +12,7 @@
 //! quota or admission, no probes, exec, server-side apply, custom resources or persistent volumes. Nothing outlives the process.
 
 pub mod api;
+pub mod faults;
 pub mod node;
 pub mod serve;
 pub mod store;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use api::Api;
 use api::controllers::Controllers;
+use faults::Faults;
 use node::{Node, NodeConfig, NodeError, Timing};
 pub use serve::serve_tls;
 use store::Store;
@@ -85,6 +87,11 @@ impl LocalCluster {
     /// The API server: a service for `kube::Client::new` or for [`serve_tls`]. Clones share the cluster.
     pub fn router(&self) -> Router {
         self.api.router()
+    }
+
+    /// The API server with faults on demand in front of it (see [`faults`]): for tests.
+    pub fn faulty_router(&self) -> Router {
+        Faults::new(self.api.store().clone(), self.node.faulty()).wrap(self.api.router())
     }
 
     /// Ends watches and log bodies, then the controllers, then every container.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! listener → connection permit → TLS (own CA, made at start; ALPN h2, http/1.1) → bearer token → router
+//!                                  └ ended at once, or one answer kept back, if the router's fault kit says so
 //! stop: no new connections → open ones finish what they answer, at most 2 s → closed
 //! ```
 //!
@@ -15,13 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -32,9 +33,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use super::api::ApiError;
+use super::faults::{Connection, Severed};
 
 /// Open connections; a further one waits in the listener's queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -159,10 +162,14 @@ async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, router: Router, stop:
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .keep_alive_interval(Some(Duration::from_secs(30)));
-    let served = builder.serve_connection(TokioIo::new(tls), TowerToHyperService::new(router));
+    let open = Connection::default();
+    let severed = open.clone();
+    let service = hyper::service::service_fn(move |request| answer(router.clone(), request, open.clone()));
+    let served = builder.serve_connection(TokioIo::new(tls), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
+        () = severed.severed() => return debug!("a connection was severed by the fault plan"),
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             served.await
@@ -170,6 +177,20 @@ async fn connection(tcp: TcpStream, acceptor: TlsAcceptor, router: Router, stop:
     };
     if let Err(error) = ended {
         debug!(%error, "a connection ended");
+    }
+}
+
+/// The router's answer, unless it is marked as one that must not be sent: then the stream is reset.
+async fn answer(
+    router: Router,
+    mut request: http::Request<hyper::body::Incoming>,
+    open: Connection,
+) -> std::io::Result<Response> {
+    request.extensions_mut().insert(open);
+    let Ok(answer) = router.oneshot(request.map(Body::new)).await;
+    match answer.extensions().get::<Severed>() {
+        Some(Severed) => Err(std::io::Error::other("severed by the fault plan")),
+        None => Ok(answer),
     }
 }
 

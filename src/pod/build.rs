@@ -66,6 +66,9 @@ pub struct Launch<'a> {
     pub finalizer: Finalizer,
     /// Startup timeout where the spec sets none, seconds. Stored on the pod, not fingerprinted.
     pub default_startup_seconds: Option<i64>,
+    /// Seconds this launch has waited for quota already: they count in the schedule timeout, which is stored with
+    /// what is left of it, at least 1 s.
+    pub waited_seconds: i64,
 }
 
 /// Builds the pod, or says everything that is wrong with the request.
@@ -163,9 +166,11 @@ fn own_annotations(
     Ok(())
 }
 
-/// What is stored on the pod: the spec's timeouts with the server's default filled in.
+/// What is stored on the pod: the spec's timeouts with the server's default filled in and the wait for quota taken off.
 fn policy(launch: &Launch<'_>) -> StoredPolicy {
+    let left = |schedule: i64| schedule.saturating_sub(launch.waited_seconds).max(1);
     let timeouts = Timeouts {
+        schedule: launch.spec.timeouts.schedule.map(left),
         startup: launch.spec.timeouts.startup.or(launch.default_startup_seconds),
         ..launch.spec.timeouts.clone()
     };

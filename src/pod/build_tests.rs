@@ -26,6 +26,7 @@ fn build_with(spec: &TaskSpec, change: impl FnOnce(&mut Launch<'_>)) -> Result<V
         traceparent: None,
         finalizer: Finalizer::Off,
         default_startup_seconds: None,
+        waited_seconds: 0,
     };
     change(&mut launch);
     build(&launch)
@@ -153,6 +154,19 @@ fn our_own_fields() {
     assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 7);
     assert_eq!(pod["spec"]["restartPolicy"], "OnFailure");
     assert_eq!(pod["spec"]["initContainers"][0]["terminationMessagePolicy"], "FallbackToLogsOnError");
+}
+
+/// A wait for quota is part of the schedule timeout; whatever was waited, some of it is left.
+#[test]
+fn a_wait_for_quota_shortens_the_schedule_timeout() {
+    for (schedule, waited, left) in [(Some(60), 20, Some(40)), (Some(60), 60, Some(1)), (None, 20, None)] {
+        let mut spec = short("i");
+        spec.timeouts = Timeouts { schedule, ..Timeouts::default() };
+        let pod = build_with(&spec, |launch| launch.waited_seconds = waited).unwrap();
+        let policy = pod["metadata"]["annotations"]["podlaunch.dev/policy"].as_str().unwrap();
+        let policy: StoredPolicy = serde_json::from_str(policy).unwrap();
+        assert_eq!(policy.timeouts.schedule, left, "{schedule:?} after {waited} s");
+    }
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod checks;
 mod commands;
 mod cursors;
 mod exits;
+mod faults_kit;
+mod faults_launch;
 mod features;
 mod identity;
 mod output;

@@ -168,4 +168,8 @@ pub struct LocalArgs {
     /// Where the kubeconfig and the pods' files are put [default: a new temporary folder, removed at the end]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+
+    /// Let whoever has the token ask for faults at /podlaunch.dev/faults: for tests
+    #[arg(long)]
+    pub faults: bool,
 }

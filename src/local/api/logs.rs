@@ -52,6 +52,7 @@ pub async fn get(api: &Api, namespace: &str, name: &str, query: &Query) -> Resul
         Err(LogRefusal::NotScheduled) => Ok(no_content()),
         Err(LogRefusal::BadRequest(message)) => Err(ApiError::bad_request(message)),
         Err(LogRefusal::NotFound(_)) => Err(ApiError::log_not_found(name)),
+        Err(LogRefusal::Unreachable(message)) => Err(ApiError::internal(message)),
     }
 }
 

@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::local::node::logs_api::NodeLogs;
 use crate::local::store::Store;
-use route::Route;
+pub(in crate::local) use route::{Route, Target, route};
 pub use status::ApiError;
 
 /// Open watches and log bodies; a further one is answered 429.
@@ -89,7 +89,7 @@ impl Api {
 }
 
 async fn handle(State(api): State<Api>, request: Request) -> Response {
-    let answer = match route::route(request.uri().path()) {
+    let answer = match route(request.uri().path()) {
         Route::Resource(target) => resource::handle(&api, target, request).await,
         Route::NoResource => Err(ApiError::no_such_resource()),
         Route::NoPath => Ok(plain(StatusCode::NOT_FOUND, "404 page not found\n")),

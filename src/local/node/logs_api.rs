@@ -77,6 +77,9 @@ pub enum LogRefusal {
     /// HTTP 404 of kind `pods/log` (the node does not know the pod yet), with this message.
     #[error("{0}")]
     NotFound(String),
+    /// HTTP 500 with this message: the node cannot be reached.
+    #[error("{0}")]
+    Unreachable(String),
 }
 
 /// Who serves container logs: the node agent.

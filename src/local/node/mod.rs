@@ -15,6 +15,7 @@
 mod agent;
 mod config;
 mod events;
+mod faulty;
 pub mod logs;
 pub mod logs_api;
 mod pod;
@@ -38,10 +39,11 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 pub use self::config::{NodeConfig, Timing};
+pub use self::faulty::Faulty;
 pub use self::logs::serve::LogServer;
 
 use self::agent::Agent;
-use self::logs::serve::Logs;
+use self::logs::serve::{CutOff, Logs};
 use self::logs_api::NodeLogs;
 use self::process::group::Groups;
 use self::process::spawner::Spawner;
@@ -67,6 +69,7 @@ struct Shared {
     config: NodeConfig,
     spawner: Spawner,
     logs: Arc<Logs>,
+    cut_off: Arc<CutOff>,
     /// Counts changes of secrets and config maps.
     config_changes: watch::Sender<u64>,
     /// Images of which it was said that the host's programs stand for them.
@@ -74,6 +77,11 @@ struct Shared {
 }
 
 impl Shared {
+    /// Whether a test has cut the pod's node off.
+    fn is_cut_off(&self, uid: &str) -> bool {
+        self.cut_off.lock().contains(uid)
+    }
+
     fn config_changed(&self) {
         self.config_changes.send_modify(|changes| *changes += 1);
     }
@@ -94,6 +102,7 @@ pub struct Node {
     agent: Option<AbortOnDropHandle<()>>,
     groups: Arc<Groups>,
     server: Arc<LogServer>,
+    faulty: Faulty,
     spawner_ended: Option<oneshot::Receiver<()>>,
     /// Held as long as the state directory is used.
     _lock: Flock<File>,
@@ -106,19 +115,22 @@ impl Node {
         let (spawner, spawner_ended) = Spawner::start().map_err(NodeError::Spawner)?;
         let groups = Arc::clone(spawner.groups());
         let logs = Arc::new(Logs::default());
+        let cut_off = Arc::new(CutOff::default());
         report_capacity(&store);
         let shared = Arc::new(Shared {
             store: store.clone(),
             config,
             spawner,
             logs: Arc::clone(&logs),
+            cut_off: Arc::clone(&cut_off),
             config_changes: watch::Sender::new(0),
             host_images: Mutex::default(),
         });
         Ok(Node {
             agent: Some(AbortOnDropHandle::new(tokio::spawn(Agent::new(shared).run()))),
             groups,
-            server: Arc::new(LogServer::new(store, logs)),
+            faulty: Faulty::new(store.clone(), Arc::clone(&logs), Arc::clone(&cut_off)),
+            server: Arc::new(LogServer::new(store, logs, cut_off)),
             spawner_ended: Some(spawner_ended),
             _lock: lock,
         })
@@ -127,6 +139,11 @@ impl Node {
     /// Who serves the logs of this node's containers.
     pub fn logs(&self) -> Arc<dyn NodeLogs> {
         Arc::clone(&self.server) as Arc<dyn NodeLogs>
+    }
+
+    /// What tests may do to the node.
+    pub fn faulty(&self) -> Faulty {
+        self.faulty.clone()
     }
 
     /// Kills every container and waits until all of them, and the node's helpers, have ended. The pods' statuses are left as

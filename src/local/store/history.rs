@@ -43,12 +43,14 @@ pub(super) struct Ring {
     limit: usize,
     /// The newest version that fell out; 0 while nothing did.
     forgotten: u64,
+    /// New readers from before this version are refused, although those that are open go on.
+    compacted: u64,
     wake: watch::Sender<u64>,
 }
 
 impl Ring {
     pub(super) fn new(limit: usize) -> Ring {
-        Ring { changes: VecDeque::new(), limit: limit.max(1), forgotten: 0, wake: watch::Sender::new(0) }
+        Ring { changes: VecDeque::new(), limit: limit.max(1), forgotten: 0, compacted: 0, wake: watch::Sender::new(0) }
     }
 
     pub(super) fn push(&mut self, changed: Changed) {
@@ -70,7 +72,20 @@ impl Ring {
         Ok(())
     }
 
-    pub(super) fn check(&self, after: u64) -> Result<(), StoreError> {
+    /// Lets nobody begin from before `version` any more.
+    pub(super) fn compact(&mut self, version: u64) {
+        self.compacted = version;
+    }
+
+    /// Whether a new reader may begin after this version.
+    pub(super) fn admit(&self, after: u64) -> Result<(), StoreError> {
+        if after < self.compacted {
+            return Err(StoreError::TooOld { asked: after, oldest: self.compacted });
+        }
+        self.check(after)
+    }
+
+    fn check(&self, after: u64) -> Result<(), StoreError> {
         if after < self.forgotten {
             return Err(StoreError::TooOld { asked: after, oldest: self.forgotten });
         }

@@ -172,10 +172,19 @@ impl Store {
         let Some(shelf) = state.kinds.get(&kind) else {
             return Err(StoreError::TooOld { asked: position, oldest: state.version });
         };
-        shelf.ring.check(position)?;
+        shelf.ring.admit(position)?;
         let wake = shelf.ring.waker();
         drop(state);
         Ok(Subscription::new(self.clone(), kind, position, wake))
+    }
+
+    /// Forgets the history for new subscriptions: from before now none can begin. Those that are open go on.
+    pub(in crate::local) fn compact(&self) {
+        let mut state = self.0.lock();
+        // One above: a reader at the newest version is refused too, as after a restart of a real API server.
+        state.version += 1;
+        let version = state.version;
+        state.kinds.values_mut().for_each(|shelf| shelf.ring.compact(version));
     }
 
     /// The newest version, if nothing of `kind` changed after `position`.

@@ -9,6 +9,9 @@ use serde::Deserialize;
 /// How podlaunch introduces itself to the API server.
 const USER_AGENT: &str = "podlaunch/";
 
+/// How installations are named whose connections are broken on purpose: what they repeat says nothing.
+pub const FAULTY: &str = "faulty-";
+
 /// One request.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,6 +81,7 @@ pub fn of_podlaunch(log: &Path, from: Timestamp) -> Vec<Entry> {
     text.lines()
         .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
         .filter(|entry| entry.user_agent.starts_with(USER_AGENT) && !entry.uri.contains("dryRun="))
+        .filter(|entry| !entry.user_agent.contains(&format!("instance/{FAULTY}")))
         .filter(|entry| {
             let received: Result<Timestamp, _> = entry.request_received_timestamp.parse();
             received.is_ok_and(|received| received >= from)

@@ -53,7 +53,7 @@ fn real(kubeconfig: PathBuf) -> Backend {
 
 fn embedded() -> Backend {
     let mut command = Command::new(BINARY);
-    command.args(["local", "--listen", "127.0.0.1:0"]);
+    command.args(["local", "--listen", "127.0.0.1:0", "--faults"]);
     for image in images::LOCAL_IMAGES.iter() {
         command.args(["--local-image", image]);
     }

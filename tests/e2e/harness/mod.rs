@@ -4,7 +4,8 @@
 //! backend (embedded cluster as a process, or PODLAUNCH_E2E_KUBECONFIG)
 //!    └─ server (podlaunch serve, a process; one shared by the run, or one of a test's own)
 //!          └─ ctx::run(test) ─ namespace ─ podlaunch (gRPC) ─ stream ─ check (invariants of every stream)
-//!                                        └ cluster   (kube: the oracle)
+//!                                        ├ cluster   (kube: the oracle)
+//!                                        └ faults (the embedded cluster's plan), proxy (breaks connections, on both)
 //! ```
 #![allow(dead_code, unused_imports, reason = "several test programs share this folder, none uses all of it")]
 
@@ -16,9 +17,11 @@ pub mod cluster;
 pub mod collected;
 pub mod ctx;
 pub mod failure;
+pub mod faults;
 pub mod images;
 pub mod podlaunch;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod spec;
 pub mod stream;

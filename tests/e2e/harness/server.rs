@@ -1,7 +1,7 @@
 //! `podlaunch serve` as a process: one shared by the run, and such as a test starts, kills and restarts itself.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -45,25 +45,30 @@ impl Server {
 
     /// The same, with more flags.
     pub fn start_with(instance: &str, flags: &[&str]) -> Server {
+        Server::start_via(instance, &backend().kubeconfig, flags)
+    }
+
+    /// The same, on the cluster as this kubeconfig sees it.
+    pub fn start_via(instance: &str, kubeconfig: &Path, flags: &[&str]) -> Server {
         let socket: PathBuf = SCRATCH.join(format!("s{}.sock", unique()));
         let listen = format!("unix:{}", socket.display());
-        Server::start_on(instance, &listen, listen.clone(), flags)
+        Server::start_on(instance, &listen, listen.clone(), kubeconfig, flags)
     }
 
     /// A server on TCP. Not ready yet.
     pub fn start_tcp(instance: &str) -> Server {
         let address = free_address();
-        Server::start_on(instance, &address, format!("http://{address}"), &[])
+        Server::start_on(instance, &address, format!("http://{address}"), &backend().kubeconfig, &[])
     }
 
-    fn start_on(instance: &str, listen: &str, endpoint: String, flags: &[&str]) -> Server {
+    fn start_on(instance: &str, listen: &str, endpoint: String, kubeconfig: &Path, flags: &[&str]) -> Server {
         LazyLock::force(&FIRST_START);
         *STARTED.lock().unwrap_or_else(PoisonError::into_inner).entry(instance.to_owned()).or_default() += 1;
         let mut command = Command::new(BINARY);
         command
             .arg("serve")
             .arg("--kubeconfig")
-            .arg(&backend().kubeconfig)
+            .arg(kubeconfig)
             .args(["--listen", listen, "--instance", instance])
             .args(flags);
         if std::env::var_os("RUST_LOG").is_none() {
@@ -113,6 +118,11 @@ impl Server {
 /// A name for an installation that no other test has.
 pub fn unique_instance() -> String {
     format!("e2e-{}-{}", std::process::id(), unique())
+}
+
+/// The same for one whose connections a test breaks: it may ask the API server for more than others.
+pub fn faulty_instance() -> String {
+    format!("{}{}-{}", super::audit::FAULTY, std::process::id(), unique())
 }
 
 /// A port that was free a moment ago.

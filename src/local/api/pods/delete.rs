@@ -39,10 +39,15 @@ fn grace(pod: &Value, asked: Option<i64>) -> i64 {
 
 /// What the eviction API writes before it deletes.
 pub fn mark_evicted(pod: &mut Value, now: Timestamp) {
+    mark_disrupted(pod, "EvictionByEvictionAPI", "Eviction API: evicting", now);
+}
+
+/// Says that the cluster takes the pod away.
+pub fn mark_disrupted(pod: &mut Value, reason: &str, message: &str, now: Timestamp) {
     let condition = json!({
         "type": "DisruptionTarget", "status": "True", "lastProbeTime": null,
         "lastTransitionTime": timestamp_seconds(now),
-        "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting",
+        "reason": reason, "message": message,
     });
     if !pod["status"]["conditions"].is_array() {
         pod["status"]["conditions"] = json!([]);

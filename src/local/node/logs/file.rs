@@ -12,15 +12,18 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use memchr::memrchr;
 use parking_lot::Mutex;
+use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
 
+use super::clock::{LogClock, Skew};
 use super::record::{Splitter, Stamper, Stream};
 
 /// Bytes taken from a pipe at once.
@@ -33,6 +36,17 @@ pub struct Rotation {
     pub max_size: u64,
     /// Files kept, the current one included. At least 1.
     pub max_files: usize,
+}
+
+/// What the new file begins with when a log is rotated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The last record, as if it had been written just after the rotation.
+    LastLine,
 }
 
 /// How far the writer is. Readers wait for it to change.
@@ -58,8 +72,11 @@ struct Output {
     file: File,
     size: u64,
     generation: u64,
+    /// Bytes at the beginning of the current file that readers of the one before have read there.
+    carried: u64,
     aside: VecDeque<PathBuf>,
     stamper: Stamper,
+    clock: LogClock,
     buffer: Vec<u8>,
     failed: bool,
 }
@@ -74,8 +91,10 @@ impl AttemptLog {
             file: File::create(&path)?,
             size: 0,
             generation: 0,
+            carried: 0,
             aside: VecDeque::new(),
             stamper: Stamper::default(),
+            clock: LogClock::default(),
             buffer: Vec::new(),
             failed: false,
         };
@@ -89,12 +108,12 @@ impl AttemptLog {
 
     /// Writes the records that `data` completes.
     pub fn append(&self, splitter: &mut Splitter, data: &[u8]) {
-        self.write(|stamper, buffer| splitter.push(data, stamper, Timestamp::now, buffer));
+        self.write(|stamper, clock, buffer| splitter.push(data, stamper, || clock.now(), buffer));
     }
 
     /// One of the two streams has ended.
     pub fn finish(&self, splitter: &mut Splitter) {
-        self.write(|stamper, buffer| splitter.finish(stamper, Timestamp::now, buffer));
+        self.write(|stamper, clock, buffer| splitter.finish(stamper, || clock.now(), buffer));
     }
 
     /// Both streams have ended; readers end once they have read everything.
@@ -104,23 +123,48 @@ impl AttemptLog {
 
     /// Puts the file aside if it has reached its size.
     pub fn rotate_if_due(&self) {
+        let due = self.out.lock().size >= self.rotation.max_size;
+        if due && let Err(error) = self.rotate_now(Keep::Nothing) {
+            tracing::warn!(%error, "a container's log could not be rotated");
+        }
+    }
+
+    /// Puts the file aside.
+    pub fn rotate_now(&self, keep: Keep) -> io::Result<()> {
         let mut out = self.out.lock();
-        if out.size < self.rotation.max_size {
-            return;
-        }
-        match self.rotate(&mut out) {
-            Ok(()) => {
-                let generation = out.generation;
-                self.progress.send_modify(|progress| progress.generation = generation);
-            }
-            Err(error) => tracing::warn!(%error, "a container's log could not be rotated"),
-        }
+        let carried = match keep {
+            Keep::Nothing => Vec::new(),
+            Keep::LastLine => last_record(&fs::read(&self.path)?).to_vec(),
+        };
+        self.rotate(&mut out)?;
+        out.file.write_all(&carried)?;
+        out.carried = u64::try_from(carried.len()).unwrap_or(0);
+        out.size = out.carried;
+        let generation = out.generation;
+        drop(out);
+        self.progress.send_modify(|progress| progress.generation = generation);
+        Ok(())
+    }
+
+    /// Makes the clock wrong from now on.
+    pub fn skew(&self, skew: Skew) {
+        self.out.lock().clock.set(skew);
     }
 
     /// The current file, opened for reading, and its generation.
     pub fn open(&self) -> io::Result<(File, u64)> {
         let out = self.out.lock();
         Ok((File::open(&self.path)?, out.generation))
+    }
+
+    /// The same for a reader that comes from the file of `before`: what was carried over from there is skipped.
+    pub fn open_after(&self, before: u64) -> io::Result<(File, u64)> {
+        let out = self.out.lock();
+        let mut file = File::open(&self.path)?;
+        if out.generation == before + 1 {
+            file.seek(SeekFrom::Start(out.carried))?;
+        }
+        Ok((file, out.generation))
     }
 
     /// Tells of every step of the writer.
@@ -135,10 +179,10 @@ impl AttemptLog {
         remove_file(&self.path);
     }
 
-    fn write(&self, format: impl FnOnce(&mut Stamper, &mut Vec<u8>)) {
+    fn write(&self, format: impl FnOnce(&mut Stamper, &LogClock, &mut Vec<u8>)) {
         let mut out = self.out.lock();
-        let Output { stamper, buffer, .. } = &mut *out;
-        format(stamper, buffer);
+        let Output { stamper, clock, buffer, .. } = &mut *out;
+        format(stamper, clock, buffer);
         if buffer.is_empty() {
             return;
         }
@@ -180,6 +224,12 @@ impl Output {
             tracing::warn!(%error, "a container's log could not be written; its output is lost");
         }
     }
+}
+
+/// The last record of a file, with its newline; a file holds whole records only.
+fn last_record(file: &[u8]) -> &[u8] {
+    let body = file.strip_suffix(b"\n").unwrap_or(file);
+    &file[memrchr(b'\n', body).map_or(0, |end| end + 1)..]
 }
 
 fn remove_file(path: &Path) {

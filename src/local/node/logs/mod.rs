@@ -6,6 +6,7 @@
 //! pods/log → serve::LogServer → read::Reader → body
 //! ```
 
+pub mod clock;
 pub mod file;
 pub mod read;
 pub mod record;

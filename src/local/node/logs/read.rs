@@ -120,7 +120,7 @@ impl Reader {
             return Ok(false);
         }
         if seen.generation != self.generation {
-            (self.file, self.generation) = self.log.open()?;
+            (self.file, self.generation) = self.log.open_after(self.generation)?;
             self.carry.clear();
             return Ok(true);
         }

@@ -9,7 +9,7 @@
 //!
 //! The *posted* status decides, so a log becomes readable with the status update that shows the container, not earlier.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -22,11 +22,14 @@ use serde_json::Value;
 use super::file::AttemptLog;
 use super::read::{Reader, Selection};
 use crate::local::node::logs_api::{Attempt, LogBody, LogQuery, LogRefusal, NodeLogs};
-use crate::local::store::{Kind, Store};
+use crate::local::store::{Kind, Meta, Store};
 
 /// The logs that exist, by container id (`containerd://…`).
 #[derive(Default)]
 pub struct Logs(Mutex<HashMap<String, Arc<AttemptLog>>>);
+
+/// The uids of pods whose node is not heard of: a fault of tests.
+pub type CutOff = Mutex<BTreeSet<String>>;
 
 impl Logs {
     /// Makes a log readable.
@@ -42,7 +45,7 @@ impl Logs {
         }
     }
 
-    fn get(&self, container_id: &str) -> Option<Arc<AttemptLog>> {
+    pub(in crate::local::node) fn get(&self, container_id: &str) -> Option<Arc<AttemptLog>> {
         self.0.lock().get(container_id).cloned()
     }
 }
@@ -51,11 +54,12 @@ impl Logs {
 pub struct LogServer {
     store: Store,
     logs: Arc<Logs>,
+    cut_off: Arc<CutOff>,
 }
 
 impl LogServer {
-    pub fn new(store: Store, logs: Arc<Logs>) -> LogServer {
-        LogServer { store, logs }
+    pub fn new(store: Store, logs: Arc<Logs>, cut_off: Arc<CutOff>) -> LogServer {
+        LogServer { store, logs, cut_off }
     }
 
     fn answer(&self, query: &LogQuery) -> Result<LogBody, LogRefusal> {
@@ -63,6 +67,9 @@ impl LogServer {
         let pod = pod.ok_or_else(|| LogRefusal::NotFound(format!("pods \"{}\" not found", query.pod)))?;
         if pod["spec"]["nodeName"].as_str().unwrap_or_default().is_empty() {
             return Err(LogRefusal::NotScheduled);
+        }
+        if self.cut_off.lock().contains(pod.uid()) {
+            return Err(LogRefusal::Unreachable(unreachable(query)));
         }
         let id = readable(&pod, query).map_err(LogRefusal::BadRequest)?;
         match self.logs.get(&id) {
@@ -77,6 +84,12 @@ impl NodeLogs for LogServer {
         let answer = self.answer(&query);
         Box::pin(async move { answer })
     }
+}
+
+fn unreachable(query: &LogQuery) -> String {
+    let LogQuery { namespace, pod, container, .. } = query;
+    let url = format!("https://127.0.0.1:10250/containerLogs/{namespace}/{pod}/{container}");
+    format!("Get \"{url}\": dial tcp 127.0.0.1:10250: connect: connection refused")
 }
 
 fn body(log: Arc<AttemptLog>, selection: Selection) -> LogBody {

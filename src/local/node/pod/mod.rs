@@ -111,14 +111,20 @@ impl Worker {
         }
         self.post();
         loop {
-            self.look();
-            match self.stop {
-                Some(_) => self.drive_stop(),
-                None => self.drive().await,
+            // A node that is cut off learns nothing and tells nothing, and its containers run on, as long as there is
+            // a pod at all.
+            let cut_off = self.node.is_cut_off(self.pod.uid()) && !self.feed.borrow().gone;
+            if !cut_off {
+                self.look();
+                match self.stop {
+                    Some(_) => self.drive_stop(),
+                    None => self.drive().await,
+                }
+                self.post();
+                self.settle();
             }
-            self.post();
-            self.settle();
-            if self.is_over() || !self.wait().await {
+            let wake = if cut_off { None } else { self.next_wake() };
+            if self.is_over() || !self.wait(wake).await {
                 break;
             }
         }
@@ -170,8 +176,7 @@ impl Worker {
     }
 
     /// Waits for something to happen; false when the node is shutting down.
-    async fn wait(&mut self) -> bool {
-        let wake = self.next_wake();
+    async fn wait(&mut self, wake: Option<Instant>) -> bool {
         let asleep = async {
             match wake {
                 Some(at) => sleep_until(at).await,
