@@ -5,6 +5,7 @@
 //!             decode*.rs: message ─▶ Launch, KeyQuery, Filter …, or every field that is wrong (checks.rs)
 //! service.rs ─ executor ─▶ stream.rs ─▶ encode*.rs: Entry, StreamItem ─▶ message
 //!             errors.rs, exec_errors.rs: Refusal, ExecError ─▶ Status + google.rpc details (scrub.rs)
+//! preview.rs: a launch without executor and cluster
 //! auth.rs: who calls     trace.rs: trace context, span     info.rs: what this server is
 //! ```
 
@@ -21,6 +22,7 @@ mod encode_outcome;
 mod errors;
 mod exec_errors;
 mod info;
+mod preview;
 mod scrub;
 mod service;
 mod stream;
@@ -29,6 +31,7 @@ mod trace;
 
 pub use auth::{Authenticate, Caller, Gate};
 pub use info::{MAX_REQUEST_BYTES, ServerInfo};
+pub use preview::preview;
 pub use service::Api;
 
 use tonic::service::interceptor::InterceptedService;

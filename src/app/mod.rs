@@ -68,6 +68,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                     let channel = cli::connect(&server)?;
                     Ok(cli::execute(command, channel, Io::standard()).await.into())
                 }
+                Target::Nowhere => Ok(cli::execute_nowhere(command, crate::api::preview, Io::standard()).await.into()),
                 Target::Local(images) => {
                     let all = embedded::InProcess::start(images).await?;
                     let status = cli::execute(command, all.channel(), Io::standard()).await;

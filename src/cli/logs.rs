@@ -41,10 +41,8 @@ fn request(args: &LogsArgs) -> v1::AttachTaskRequest {
 
 fn marks(args: &LogsArgs) -> Marks {
     let several = args.all_containers || args.container.len() > 1;
-    Marks {
-        container: if several { Switch::On } else { Switch::Off },
-        time: if args.timestamps { Switch::On } else { Switch::Off },
-    }
+    let usual = if several { Switch::On } else { Switch::Off };
+    Marks { container: args.prefix.unwrap_or(usual), time: if args.timestamps { Switch::On } else { Switch::Off } }
 }
 
 #[cfg(test)]
@@ -71,6 +69,8 @@ mod tests {
             ("p logs t -c a", C::Named, 1, U::Available, Switch::Off),
             ("p logs t -c a,b", C::Named, 2, U::Available, Switch::On),
             ("p logs t --all-containers", C::All, 0, U::Available, Switch::On),
+            ("p logs t --all-containers --prefix=off", C::All, 0, U::Available, Switch::Off),
+            ("p logs t --prefix", C::Primary, 0, U::Available, Switch::On),
         ] {
             let args = parse(line);
             let request = request(&args);

@@ -32,7 +32,9 @@ pub use args::{Cli, ClientCommand, Command, Target};
 pub use connect::{Connection, connect};
 pub use exit::ExitStatus;
 pub use io::Io;
+pub use run::Preview;
 
+use failure::Failure;
 use session::Client;
 
 /// Runs a client command over `connection` to its end, errors told on stderr.
@@ -49,6 +51,21 @@ pub async fn execute(command: ClientCommand, connection: impl Into<Connection>, 
         ClientCommand::Cancel(args) => query::cancel(args, &client, &console).await,
         ClientCommand::Info(args) => query::info(args, &client, &console).await,
     };
+    told(result, &console).await
+}
+
+/// Runs a command that needs nobody ([`Target::Nowhere`]), `preview` in the server's place.
+pub async fn execute_nowhere(command: ClientCommand, preview: Preview, io: Io) -> ExitStatus {
+    let (console, _) = io.into_parts();
+    let result = match &command {
+        ClientCommand::Run(args) => run::preview(args, preview, &console).await,
+        _ => Err(Failure::Flag { flag: "--dry-run", problem: "only `run` has it".to_owned() }),
+    };
+    told(result, &console).await
+}
+
+/// The exit status; a failure is told on stderr.
+async fn told(result: Result<ExitStatus, Failure>, console: &io::Console) -> ExitStatus {
     match result {
         Ok(status) => status,
         Err(failure) => {

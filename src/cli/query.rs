@@ -1,6 +1,6 @@
 //! `get`, `cancel` and `info`: one call, one answer.
 
-use super::args::{CancelArgs, Format, GetArgs, InfoArgs};
+use super::args::{CancelArgs, Format, GetArgs, InfoArgs, TaskFormat};
 use super::call::call;
 use super::exit::ExitStatus;
 use super::failure::Failure;
@@ -19,8 +19,13 @@ pub(super) async fn get(args: &GetArgs, client: &Client, console: &Console) -> R
     .await?;
     let task = answer.task.ok_or(Failure::Answer { field: "task" })?;
     let shown = match args.output {
-        Format::Text => table::task(&task, console.out_colour).into_bytes(),
-        Format::Json => json::line(&json::TaskJson::of(&task)),
+        TaskFormat::Text => table::task(&task, console.out_colour).into_bytes(),
+        TaskFormat::Wide => {
+            let more = table::more(&task);
+            format!("{}{more}", table::task(&task, console.out_colour)).into_bytes()
+        }
+        TaskFormat::Json => json::line(&json::TaskJson::of(&task)),
+        TaskFormat::Yaml => json::to_yaml(&json::TaskJson::of(&task)).into_bytes(),
     };
     print(console, &shown).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::target::{EndpointArgs, RetryArgs, TargetArgs, TaskArgs};
-use super::value::{Format, duration};
+use super::value::{Format, Switch, TaskFormat, duration};
 
 /// `podlaunch get`.
 #[derive(Debug, Clone, Args)]
@@ -16,7 +16,7 @@ pub struct GetArgs {
 
     /// How it is printed
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    pub output: TaskFormat,
 
     /// The server.
     #[command(flatten)]
@@ -41,6 +41,10 @@ pub struct LogsArgs {
     /// The logs of all containers, each line beginning with its container
     #[arg(long, conflicts_with = "container")]
     pub all_containers: bool,
+
+    /// Begin each line with its container [default: with several containers]
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
+    pub prefix: Option<Switch>,
 
     /// Begin each line with the time the node stored it
     #[arg(long)]

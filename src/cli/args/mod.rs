@@ -9,21 +9,27 @@
 //! Flags only: nothing here connects, reads files or decides. Usage errors are clap's, exit status 2.
 
 mod client;
+mod reference;
 mod run;
 mod serve;
 mod target;
 #[cfg(test)]
 mod tests;
 mod value;
+mod volume;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs};
-pub use run::{ContainerArgs, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, TimeoutArgs};
+pub use reference::{HelperFlag, HostEntry, KeyUse, Toleration};
+pub use run::{
+    ContainerArgs, DryRun, MessagePolicy, PodArgs, PullPolicy, Restart, RunArgs, RunFormat, RunOutputArgs, TimeoutArgs,
+};
 pub use serve::{LocalArgs, LogFormat, SecurityArgs, ServeArgs};
 pub use target::{Server, Target};
-pub use value::{EnvSource, Format, Grace, Listen, LocalImage, Pair, Switch};
+pub use value::{EnvSource, Format, Grace, Listen, LocalImage, Pair, Switch, TaskFormat, Text};
+pub use volume::{Access, Medium, Port, User, VolumeFlag, VolumeFrom};
 
 /// Shown by `run --help`; the same table as [`ExitStatus`](crate::cli::ExitStatus).
 const EXIT_CODES: &str = "\
@@ -84,6 +90,7 @@ impl ClientCommand {
     #[must_use]
     pub fn target(&self) -> Target {
         match self {
+            Self::Run(args) if args.output.dry_run == Some(DryRun::Client) => Target::Nowhere,
             Self::Run(args) => args.target.resolve(),
             Self::Info(args) => args.target.resolve(),
             Self::Get(args) => Target::Endpoint(args.endpoint.resolve()),

@@ -22,6 +22,8 @@ pub enum Target {
     Endpoint(Server),
     /// An embedded cluster and server in this process.
     Local(Vec<LocalImage>),
+    /// Nobody: the answer is made in this process, by the rules alone.
+    Nowhere,
 }
 
 /// A server and what is shown to it.

@@ -82,6 +82,7 @@ fn run_takes_a_command_only_after_two_dashes() {
     assert_eq!(run(&["--image", "i", "sh"]).err(), Some(ErrorKind::UnknownArgument));
     assert_eq!(run(&["--", "sh"]).err(), Some(ErrorKind::MissingRequiredArgument));
     assert!(run(&["-f", "pod.yaml"]).is_ok());
+    assert!(run(&["--template", "gpu"]).is_ok());
 }
 
 #[test]
@@ -91,11 +92,15 @@ fn run_defaults_and_conflicts() {
     assert_eq!(args.identity.attempt.get(), 1);
     assert_eq!(args.identity.task_id, None);
     assert_eq!(args.output.logs_of, ["primary"]);
-    assert_eq!(args.output.output, Format::Text);
+    assert_eq!(args.output.output, RunFormat::Text);
     assert_eq!(args.retry.retry_for, Duration::from_secs(300));
     for line in [
         &["--no-logs", "--logs-of", "all"][..],
         &["--detach", "--validate-only"],
+        &["--detach", "--dry-run", "client"],
+        &["--dry-run=server", "--validate-only"],
+        &["--keep-entrypoint", "--entrypoint", "sh"],
+        &["--user", "1", "--container-security-context", "{}"],
         &["--local", "--endpoint", "http://a:1"],
     ] {
         let line = [&["--image", "i"], line].concat();
@@ -128,6 +133,8 @@ fn where_a_command_is_sent() {
         Target::Local(vec![LocalImage { name: "a:1".to_owned(), dir: "d".into() }])
     );
     assert_eq!(target(&["info", "--local"]), Target::Local(Vec::new()));
+    assert_eq!(target(&["run", "--image", "i", "--dry-run=client", "--local"]), Target::Nowhere);
+    assert_eq!(target(&["run", "--image", "i", "--dry-run=server", "--endpoint", "unix:/p.sock"]), here);
 }
 
 #[test]

@@ -39,6 +39,53 @@ pub enum Format {
     Json,
 }
 
+/// How a task is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TaskFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For people, with all there is.
+    Wide,
+    /// JSON, in one line.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// A text, or `@FILE`: what is in that file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// The text itself.
+    Given(String),
+    /// The file it is in.
+    File(PathBuf),
+}
+
+impl Text {
+    /// The text; empty for a file that has not been read.
+    #[must_use]
+    pub fn given(&self) -> &str {
+        match self {
+            Self::Given(text) => text,
+            Self::File(_) => "",
+        }
+    }
+}
+
+impl FromStr for Text {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.strip_prefix('@') {
+            Some("") => Err(ValueError::from_text("write the file's path behind the @")),
+            Some(path) => Ok(Self::File(path.into())),
+            None if text.trim().is_empty() => Err(ValueError::from_text("write YAML, JSON or @FILE")),
+            None => Ok(Self::Given(text.to_owned())),
+        }
+    }
+}
+
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {

@@ -8,11 +8,13 @@
 //! Marked, a long line that arrives in pieces stays one line, unless another container's line comes between: then it
 //! is broken there and goes on in a new line of its own container.
 
+use anstyle::{AnsiColor, Style};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-use super::text::{nanoseconds, timestamp};
+use super::text::{DIM, nanoseconds, styled, timestamp};
 use crate::cli::args::Switch;
+use crate::cli::io::Colour;
 use crate::proto::v1;
 
 /// What each line begins with.
@@ -29,17 +31,33 @@ impl Marks {
     pub(crate) const NONE: Self = Self { container: Switch::Off, time: Switch::Off };
 }
 
+/// The colours of containers, told apart as in stern: each has the same one in every run.
+const COLOURS: [Style; 6] = [
+    AnsiColor::Cyan.on_default(),
+    AnsiColor::Green.on_default(),
+    AnsiColor::Magenta.on_default(),
+    AnsiColor::Yellow.on_default(),
+    AnsiColor::Blue.on_default(),
+    AnsiColor::Red.on_default(),
+];
+
+fn colour_of(container: &str) -> Style {
+    let place = crc32fast::hash(container.as_bytes()) as usize % COLOURS.len();
+    COLOURS.get(place).copied().unwrap_or_default()
+}
+
 /// Makes bytes for stdout of log chunks.
 #[derive(Debug)]
 pub(crate) struct Lines {
     marks: Marks,
+    colour: Colour,
     /// Container and restart that wrote last and have not ended their line.
     unfinished: Option<(String, u32)>,
 }
 
 impl Lines {
-    pub(crate) fn new(marks: Marks) -> Self {
-        Self { marks, unfinished: None }
+    pub(crate) fn new(marks: Marks, colour: Colour) -> Self {
+        Self { marks, colour, unfinished: None }
     }
 
     /// The bytes to write for this chunk.
@@ -69,11 +87,11 @@ impl Lines {
 
     fn mark(&self, out: &mut Vec<u8>, container: &str, time: Option<Timestamp>) {
         if let (true, Some(time)) = (self.marks.time.is_on(), time) {
-            out.extend_from_slice(nanoseconds(time).as_bytes());
+            out.extend_from_slice(styled(self.colour, DIM, &nanoseconds(time)).as_bytes());
             out.push(b' ');
         }
         if self.marks.container.is_on() {
-            out.extend_from_slice(container.as_bytes());
+            out.extend_from_slice(styled(self.colour, colour_of(container), container).as_bytes());
             out.extend_from_slice(b" | ");
         }
     }
@@ -111,7 +129,7 @@ mod tests {
     }
 
     fn render(marks: Marks, chunks: &[v1::LogChunk]) -> Vec<u8> {
-        let mut lines = Lines::new(marks);
+        let mut lines = Lines::new(marks, Colour::Plain);
         chunks.iter().flat_map(|chunk| lines.render(chunk)).collect()
     }
 
@@ -168,5 +186,18 @@ mod tests {
     fn a_line_without_stamp_has_none() {
         let marks = Marks { container: Switch::On, time: Switch::On };
         assert_eq!(render(marks, &[chunk("a", b"1\n")]), b"a | 1\n");
+    }
+
+    #[test]
+    fn a_container_has_its_own_colour_and_its_lines_have_none() {
+        let mut lines = Lines::new(CONTAINER, Colour::Ansi);
+        let rendered = lines.render(&chunk("main", b"a\nb\n"));
+        let text = String::from_utf8_lossy(&rendered).into_owned();
+        let mark = styled(Colour::Ansi, colour_of("main"), "main");
+        assert_eq!(text, format!("{mark} | a\n{mark} | b\n"));
+        assert!(mark.starts_with("\u{1b}["));
+        let colours: std::collections::BTreeSet<String> =
+            ["main", "proxy", "init", "side", "git-sync"].iter().map(|name| format!("{}", colour_of(name))).collect();
+        assert!(colours.len() > 2, "{colours:?}");
     }
 }

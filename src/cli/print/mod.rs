@@ -52,9 +52,10 @@ enum How {
 impl Printer {
     pub(crate) fn new(console: Console, format: Format, marks: Marks, story: Story) -> Self {
         let how = match format {
-            Format::Text => {
-                How::Text { lines: Lines::new(marks), transcript: Transcript::new(console.err_colour, story) }
-            }
+            Format::Text => How::Text {
+                lines: Lines::new(marks, console.out_colour),
+                transcript: Transcript::new(console.err_colour, story),
+            },
             Format::Json => How::Json,
         };
         Self { console, how, trouble: None }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::names::name;
-use super::text::{WARN, kubernetes, sanitize, state_style, styled};
+use super::text::{WARN, kubernetes, sanitize, span, state_style, styled};
 use crate::cli::io::Colour;
 use crate::proto::v1;
 
@@ -20,6 +20,7 @@ pub(crate) fn termination(end: &v1::Termination, colour: Colour) -> (String, Vec
     let mut details = Vec::new();
     if !plain {
         causes(outcome, &mut details);
+        details.extend(outcome.times.as_ref().and_then(timings));
         message(end, outcome, &mut details);
     }
     let losses = losses(end);
@@ -59,6 +60,21 @@ fn causes(outcome: &v1::Outcome, details: &mut Vec<String>) {
     if !matches!(outcome.certainty(), v1::Certainty::Observed | v1::Certainty::Unspecified) {
         details.push(format!("certainty: {}", name::<v1::Certainty>(outcome.certainty)));
     }
+}
+
+/// How long what took, as far as the times are known.
+fn timings(times: &v1::TaskTimes) -> Option<String> {
+    let step = |name: &str, from: &Option<prost_types::Timestamp>, to: &Option<prost_types::Timestamp>| {
+        let seconds = to.as_ref()?.seconds.checked_sub(from.as_ref()?.seconds)?.max(0);
+        Some(format!("{name} {}", span(&prost_types::Duration { seconds, nanos: 0 })))
+    };
+    let steps = [
+        step("waited for a node", &times.created_time, &times.scheduled_time),
+        step("started in", &times.scheduled_time, &times.started_time),
+        step("ran", &times.started_time, &times.finished_time),
+    ];
+    let known: Vec<String> = steps.into_iter().flatten().collect();
+    (!known.is_empty()).then(|| format!("times: {}", known.join(", ")))
 }
 
 fn stopped(stop: &v1::StopInfo) -> String {
@@ -193,6 +209,25 @@ mod tests {
                 "certainty: INFERRED",
             ]
         );
+    }
+
+    #[test]
+    fn how_long_what_took() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let times = |created_time, scheduled_time, started_time, finished_time| v1::TaskTimes {
+            created_time,
+            scheduled_time,
+            started_time,
+            finished_time,
+        };
+        let whole = times(at(10), at(12), at(75), at(3675));
+        assert_eq!(timings(&whole).as_deref(), Some("times: waited for a node 2s, started in 1m3s, ran 1h"));
+        assert_eq!(timings(&times(at(10), at(10), None, None)).as_deref(), Some("times: waited for a node 0s"));
+        assert_eq!(timings(&times(None, None, at(9), at(8))).as_deref(), Some("times: ran 0s"), "clocks differ");
+        assert_eq!(timings(&v1::TaskTimes::default()), None);
+        let outcome = v1::Outcome { times: Some(whole), ..start_error() };
+        let (_, details) = termination(&end(outcome, vec![]), Colour::Plain);
+        assert!(details.iter().any(|line| line.starts_with("times: ")), "{details:?}");
     }
 
     #[test]

@@ -58,6 +58,23 @@ pub(crate) fn task(task: &v1::Task, colour: Colour) -> String {
     text
 }
 
+/// What only `-o wide` shows: how the task is stored, and what its containers are made of.
+pub(crate) fn more(task: &v1::Task) -> String {
+    let mut fields = Fields::default();
+    if let Some(pod) = &task.pod {
+        fields.add("Pod uid", sanitize(&pod.uid));
+    }
+    fields.add("Fingerprint", sanitize(&task.fingerprint));
+    let attempts: Vec<_> = task.attached_attempts.iter().map(ToString::to_string).collect();
+    fields.add("Attached attempts", attempts.join(" "));
+    fields.add("Known from", name::<v1::TaskSource>(task.source));
+    fields.add("Seen", seconds(task.observed_time.as_ref()));
+    for container in &task.containers {
+        fields.add("Image", sanitize(&format!("{}: {} {}", container.name, container.image, container.image_id)));
+    }
+    format!("\n{}", fields.render())
+}
+
 fn ending(outcome: &v1::Outcome, colour: Colour, fields: &mut Fields) {
     let end = v1::Termination { outcome: Some(outcome.clone()), delivery: None };
     let (summary, details) = report::termination(&end, colour);

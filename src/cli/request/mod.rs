@@ -1,19 +1,28 @@
 //! The flags of `run` as a request. Pure: the task's id and the manifest's text are arguments.
+//!
+//! ```text
+//! RunArgs ─┬─ container.rs ─▶ ContainerSpec   env, resources, security
+//!          ├─ volumes.rs ───▶ volumes of the pod, mounts of the containers
+//!          └─ pod.rs ───────▶ PodOptions      init containers, placement, network
+//! ```
+
+mod container;
+mod pod;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::args::{
-    ContainerArgs, EnvSource, Grace, Pair, PodArgs, PullPolicy, Restart, RunArgs, RunOutputArgs, Switch, TimeoutArgs,
-};
+use super::args::{DryRun, Grace, Pair, RunArgs, RunOutputArgs, Switch, TimeoutArgs};
 use super::failure::Failure;
 use super::print::lines::Marks;
 use crate::proto::v1;
 
 /// The request to launch what the flags say.
 pub(super) fn launch(args: &RunArgs, task_id: String, manifest: String) -> Result<v1::LaunchTaskRequest, Failure> {
-    let container = container(args)?;
-    let pod = pod(&args.pod)?;
+    let volumes = volumes::of(&args.container);
+    let pod = pod::options(&args.pod, &volumes)?;
+    let container = container::spec(args, volumes)?;
     let timeouts = timeouts(&args.timeouts);
     Ok(v1::LaunchTaskRequest {
         key: Some(v1::TaskKey {
@@ -23,6 +32,7 @@ pub(super) fn launch(args: &RunArgs, task_id: String, manifest: String) -> Resul
             attempt: args.identity.attempt.get(),
         }),
         spec: Some(v1::TaskSpec {
+            template: args.template.clone(),
             manifest,
             // Parts that say nothing are left out: they are not part of what a repeated launch is compared with.
             container: unless_default(container),
@@ -33,7 +43,7 @@ pub(super) fn launch(args: &RunArgs, task_id: String, manifest: String) -> Resul
             ..Default::default()
         }),
         wait_for_quota: args.timeouts.wait_for_quota.map(proto_duration),
-        validate_only: args.output.validate_only,
+        validate_only: args.output.validate_only || args.output.dry_run == Some(DryRun::Server),
         ..Default::default()
     })
 }
@@ -50,85 +60,6 @@ pub(super) fn marks(request: &v1::LaunchTaskRequest) -> Marks {
 
 fn unless_default<T: Default + PartialEq>(value: T) -> Option<T> {
     (value != T::default()).then_some(value)
-}
-
-fn container(args: &RunArgs) -> Result<v1::ContainerSpec, Failure> {
-    let flags = &args.container;
-    let resources = v1::ResourceRequirements { requests: resources(flags), limits: resources(flags) };
-    Ok(v1::ContainerSpec {
-        image: args.image.clone().unwrap_or_default(),
-        command: args.command.clone(),
-        working_dir: flags.working_dir.clone().unwrap_or_default(),
-        env: env(flags)?,
-        env_from: flags.env_from.iter().map(env_from).collect(),
-        resources: unless_default(resources),
-        image_pull_policy: match flags.image_pull_policy {
-            None => v1::ImagePullPolicy::Unspecified,
-            Some(PullPolicy::Always) => v1::ImagePullPolicy::Always,
-            Some(PullPolicy::IfNotPresent) => v1::ImagePullPolicy::IfNotPresent,
-            Some(PullPolicy::Never) => v1::ImagePullPolicy::Never,
-        }
-        .into(),
-        ..Default::default()
-    })
-}
-
-fn resources(flags: &ContainerArgs) -> BTreeMap<String, String> {
-    [("cpu", &flags.cpu), ("memory", &flags.memory)]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
-        .collect()
-}
-
-/// Secrets first, so that a value may refer to them as `$(NAME)`.
-fn env(flags: &ContainerArgs) -> Result<Vec<v1::EnvVar>, Failure> {
-    use v1::env_var::Source;
-    let secrets = flags.secret_env.iter().map(|secret| v1::EnvVar {
-        name: secret.name.clone(),
-        source: Some(Source::SecretKey(v1::KeyRef {
-            name: secret.secret.clone(),
-            key: secret.key.clone(),
-            optional: false,
-        })),
-    });
-    let values = flags
-        .env
-        .iter()
-        .map(|pair| v1::EnvVar { name: pair.key.clone(), source: Some(Source::Value(pair.value.clone())) });
-    let env: Vec<_> = secrets.chain(values).collect();
-    for (index, variable) in env.iter().enumerate() {
-        if env[..index].iter().any(|other| other.name == variable.name) {
-            return Err(twice("--env", &variable.name));
-        }
-    }
-    Ok(env)
-}
-
-fn env_from(source: &EnvSource) -> v1::EnvFromSource {
-    use v1::env_from_source::Source;
-    v1::EnvFromSource {
-        source: Some(match source {
-            EnvSource::Secret(name) => Source::Secret(name.clone()),
-            EnvSource::ConfigMap(name) => Source::ConfigMap(name.clone()),
-        }),
-        ..Default::default()
-    }
-}
-
-fn pod(flags: &PodArgs) -> Result<v1::PodOptions, Failure> {
-    Ok(v1::PodOptions {
-        labels: map("--label", &flags.label)?,
-        annotations: map("--annotation", &flags.annotation)?,
-        node_selector: map("--node-selector", &flags.node_selector)?,
-        service_account_name: flags.service_account.clone().unwrap_or_default(),
-        restart_policy: match flags.restart {
-            None => v1::RestartPolicy::Unspecified,
-            Some(Restart::Never) => v1::RestartPolicy::Never,
-            Some(Restart::OnFailure) => v1::RestartPolicy::OnFailure,
-        }
-        .into(),
-        ..Default::default()
-    })
 }
 
 fn map(flag: &'static str, pairs: &[Pair]) -> Result<BTreeMap<String, String>, Failure> {

@@ -1,10 +1,12 @@
-//! The manifest that `--file` names: a file or stdin, bounded.
+//! What the flags of `run` name and is not in them: the manifest of `--file` (a file or stdin), the files behind `@`.
+//! All bounded.
 
 use std::io;
 use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::cli::args::{RunArgs, Text};
 use crate::cli::failure::Failure;
 
 /// The contract's own limit of a manifest, bytes. A larger one would be sent only to be refused.
@@ -26,11 +28,33 @@ pub(super) async fn manifest(path: Option<&Path>) -> Result<String, Failure> {
     text.map_err(|source| Failure::File { flag: "--file", path: path.to_owned(), source })
 }
 
+/// The flags with what is in the files they name.
+pub(super) async fn texts(args: &RunArgs) -> Result<RunArgs, Failure> {
+    let mut args = args.clone();
+    let (container, pod) = (&mut args.container, &mut args.pod);
+    for (flag, text) in [
+        ("--container-security-context", &mut container.container_security_context),
+        ("--affinity", &mut pod.affinity),
+        ("--topology-spread", &mut pod.topology_spread),
+        ("--security-context", &mut pod.security_context),
+        ("--dns-config", &mut pod.dns_config),
+    ] {
+        let Some(Text::File(path)) = text else { continue };
+        let read = match tokio::fs::File::open(&*path).await {
+            Ok(file) => read(file).await,
+            Err(error) => Err(error),
+        };
+        let path = path.clone();
+        *text = Some(Text::Given(read.map_err(|source| Failure::File { flag, path, source })?));
+    }
+    Ok(args)
+}
+
 async fn read(source: impl AsyncRead + Unpin) -> io::Result<String> {
     let mut text = String::new();
     let read = source.take(LIMIT + 1).read_to_string(&mut text).await?;
     if read as u64 > LIMIT {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a manifest has at most 512 KiB"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 512 KiB"));
     }
     if text.trim().is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));

@@ -5,8 +5,12 @@
 //!                                     │ Accepted's key
 //! Ctrl-C ─▶ CancelTask ◀──────────────┘         the session goes on to its Termination
 //! Ctrl-C ─▶ leave
+//!
+//! --dry-run=client ─▶ dry.rs: the pod, made in this process
+//! --dry-run=server ─▶ LaunchTask, validate_only ─▶ dry.rs
 //! ```
 
+mod dry;
 mod input;
 mod stop;
 #[cfg(test)]
@@ -17,7 +21,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use tokio::sync::watch;
 
-use super::args::{Format, RunArgs};
+use super::args::{Format, RunArgs, RunFormat};
 use super::exit::ExitStatus;
 use super::failure::Failure;
 use super::io::{Console, Interrupts};
@@ -25,6 +29,8 @@ use super::print::{Printer, Story, json, text};
 use super::request;
 use super::session::{Client, Opening, Session, Update};
 use crate::proto::v1;
+pub use dry::Preview;
+pub(super) use dry::preview;
 
 pub(super) async fn run(
     args: &RunArgs,
@@ -32,18 +38,20 @@ pub(super) async fn run(
     console: Console,
     interrupts: Interrupts,
 ) -> Result<ExitStatus, Failure> {
-    let manifest = input::manifest(args.file.as_deref()).await?;
-    let task_id = args.identity.task_id.clone();
-    let request = request::launch(args, task_id.unwrap_or_else(random_task_id), manifest)?;
+    let request = request(args).await?;
+    let format = stream_format(args)?;
     let opening = Opening::Launch(Box::new(request.clone()));
     let mut session = Session::new(client.clone(), opening, args.retry.retry_for);
+    if args.output.dry_run.is_some() {
+        return dry::server(&mut session, args.output.output, &console).await;
+    }
     let marks = request::marks(&request);
-    let mut printer = Printer::new(console.clone(), args.output.output, marks, Story::Whole);
+    let mut printer = Printer::new(console.clone(), format, marks, Story::Whole);
     if args.output.validate_only {
-        return validate(&mut session, &mut printer, &console, args.output.output).await;
+        return validate(&mut session, &mut printer, &console, format).await;
     }
     if args.output.detach {
-        return detach(&mut session, &mut printer, &console, args.output.output).await;
+        return detach(&mut session, &mut printer, &console, format).await;
     }
     let (accepted, known) = watch::channel(None);
     let stop = stop::Stop { client, asked: request.key.unwrap_or_default(), known: known.clone() };
@@ -54,6 +62,26 @@ pub(super) async fn run(
         console.err(&format!("{name} goes on without podlaunch; `podlaunch logs -f {name}` reads on")).await;
     }
     result
+}
+
+/// What the flags ask for, the files they name read.
+async fn request(args: &RunArgs) -> Result<v1::LaunchTaskRequest, Failure> {
+    let manifest = input::manifest(args.file.as_deref()).await?;
+    let task_id = args.identity.task_id.clone().unwrap_or_else(random_task_id);
+    request::launch(&input::texts(args).await?, task_id, manifest)
+}
+
+/// How events are printed; YAML is for pods only.
+fn stream_format(args: &RunArgs) -> Result<Format, Failure> {
+    match args.output.output {
+        RunFormat::Text => Ok(Format::Text),
+        RunFormat::Json => Ok(Format::Json),
+        RunFormat::Yaml if args.output.dry_run.is_some() => Ok(Format::Text),
+        RunFormat::Yaml => Err(Failure::Flag {
+            flag: "--output",
+            problem: "events are not printed as YAML: use json, or --dry-run to see the pod".to_owned(),
+        }),
+    }
 }
 
 /// How long a last word may take.

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 
 use crate::cli::io::Screen;
 use crate::cli::testing::{Call, Fake, Fault, Terminal, end, events, key, log, start, state};
-use crate::cli::{Cli, ClientCommand, Command, execute};
+use crate::cli::{Cli, ClientCommand, Command, execute, execute_nowhere};
 use crate::proto::v1;
 use v1::TaskState;
 
@@ -220,6 +220,53 @@ async fn validate_only_prints_the_pod() {
     let left = finish(&fake, run_command(&["--validate-only", "-o", "json"])).await;
     let line: Value = serde_json::from_slice(&left.out).expect("JSON");
     assert_eq!(line["pod"]["kind"], "Pod");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_by_the_server_prints_the_pod() {
+    let fake = Fake::new(Vec::new(), []);
+    for (format, expected) in
+        [("text", "kind: Pod\n"), ("yaml", "kind: Pod\n"), ("json", "{\n  \"kind\": \"Pod\"\n}\n")]
+    {
+        let left = finish(&fake, run_command(&["--dry-run=server", "-o", format])).await;
+        assert_eq!((left.status, String::from_utf8_lossy(&left.out).as_ref()), (0, expected));
+        assert_eq!(left.err, "warning: old field\npod hello-pod is accepted by the cluster, v1:00\n");
+    }
+    assert!(fake.calls.lock().iter().all(|call| matches!(call, Call::Launch(launch) if launch.validate_only)));
+    let left = finish(&fake, run_command(&["-o", "yaml"])).await;
+    assert_eq!((left.status, left.out.len()), (125, 0));
+    assert!(left.err.contains("--output: events are not printed as YAML"), "{}", left.err);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_by_the_client_asks_nobody() {
+    let preview = |request: v1::LaunchTaskRequest| {
+        let image = request.spec.and_then(|spec| spec.container).unwrap_or_default().image;
+        match image.as_str() {
+            "busybox" => Ok(v1::Validated { pod_json: r#"{"on": "yes"}"#.to_owned(), ..Default::default() }),
+            _ => Err(Status::invalid_argument("bad image")),
+        }
+    };
+    let dry = async |line: &[&str]| {
+        let (io, out, err, _ctrl_c) = Terminal::new().split();
+        let status = execute_nowhere(command(&[&["run", "--dry-run=client"], line].concat()), preview, io).await;
+        (status.code(), String::from_utf8_lossy(&out.bytes()).into_owned(), err.text())
+    };
+    let (status, out, err) = dry(&["--image", "busybox"]).await;
+    assert_eq!(
+        (status, out.contains('"') || out.contains('\'')),
+        (0, true),
+        "text that YAML would misread is quoted: {out}"
+    );
+    assert!(err.contains("the cluster was not asked"), "{err}");
+    let (status, out, err) = dry(&["--image", "other"]).await;
+    assert_eq!((status, out.as_str(), err.as_str()), (125, "", "error: INVALID_ARGUMENT: bad image\n"));
+    let (status, _, err) = dry(&["--template", "gpu"]).await;
+    assert_eq!(status, 125);
+    assert!(err.contains("use --dry-run=server"), "{err}");
+    let (status, _, err) = dry(&["--image", "busybox", "--affinity", "@/does/not/exist"]).await;
+    assert_eq!(status, 125);
+    assert!(err.contains("--affinity `/does/not/exist`: cannot be read"), "{err}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,24 @@ pub(crate) fn line(value: &impl Serialize) -> Vec<u8> {
     line
 }
 
+/// JSON of the server's as YAML that Kubernetes' tools read; as it came where it is no JSON.
+pub(crate) fn yaml(json: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(json) {
+        Ok(value) => to_yaml(&value),
+        Err(_) => format!("{json}\n"),
+    }
+}
+
+/// YAML, newline included.
+pub(crate) fn to_yaml(value: &impl Serialize) -> String {
+    // As for `line`: it does not fail on what is here.
+    let mut text = serde_saphyr::to_string(value).unwrap_or_else(|error| format!("error: {error:?}"));
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
 type Word = Option<Cow<'static, str>>;
 
 fn word<E: Named>(value: i32) -> Word {

@@ -10,12 +10,12 @@
 //! While a task is not running, Kubernetes' remarks say why, each once. The time is when it happened, by whoever noted
 //! it; where nobody did, when podlaunch saw it. Pure: text in, text out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::Story;
 use super::names::name;
 use super::report;
-use super::text::{DIM, WARN, key, kubernetes, seconds, state_style, styled, why};
+use super::text::{DIM, WARN, key, kubernetes, sanitize, seconds, state_style, styled, why};
 use crate::cli::io::Colour;
 use crate::cli::session::Update;
 use crate::proto::v1;
@@ -23,6 +23,9 @@ use v1::event::Body;
 
 /// Remarks that are remembered so that they are not repeated.
 const REMEMBERED: usize = 256;
+
+/// Warnings of Kubernetes that a failure repeats: between them and the end may be a long log.
+const WARNINGS: usize = 5;
 
 /// Remarks of Kubernetes that only say in other words what the states say.
 const COMMONPLACE: [&str; 5] = ["Scheduled", "Pulled", "Created", "Started", "Killing"];
@@ -37,6 +40,9 @@ pub(crate) struct Transcript {
     running: Running,
     last_state: Option<String>,
     told: BTreeSet<String>,
+    warnings: VecDeque<String>,
+    /// Namespace and name of the pod.
+    pod: Option<(String, String)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +53,16 @@ enum Running {
 
 impl Transcript {
     pub(crate) fn new(colour: Colour, story: Story) -> Self {
-        Self { colour, story, task: String::new(), running: Running::NotYet, last_state: None, told: BTreeSet::new() }
+        Self {
+            colour,
+            story,
+            task: String::new(),
+            running: Running::NotYet,
+            last_state: None,
+            told: BTreeSet::new(),
+            warnings: VecDeque::new(),
+            pod: None,
+        }
     }
 
     /// The lines for this update, without newlines. None for log lines.
@@ -57,6 +72,7 @@ impl Transcript {
                 if let Some(asked) = &accepted.key {
                     self.task = key(asked);
                 }
+                self.pod = accepted.pod.as_ref().map(|pod| (pod.namespace.clone(), pod.name.clone()));
                 self.accepted(accepted).into_iter().collect()
             }
             Update::Event(event) => self.event(event),
@@ -104,9 +120,29 @@ impl Transcript {
                 let (summary, details) = report::termination(end, self.colour);
                 let mut lines = vec![self.line(time, &summary)];
                 lines.extend(details.into_iter().map(|detail| format!("  {detail}")));
+                lines.extend(self.afterwards(end));
                 lines
             }
         }
+    }
+
+    /// Under the report of a failure: what Kubernetes warned of, and where to look on.
+    fn afterwards(&self, end: &v1::Termination) -> Vec<String> {
+        let outcome = end.outcome.clone().unwrap_or_default();
+        if matches!(outcome.state(), v1::TaskState::Succeeded | v1::TaskState::Cancelled) {
+            return Vec::new();
+        }
+        let mut lines = Vec::new();
+        if !self.warnings.is_empty() {
+            lines.push("  Kubernetes warned of:".to_owned());
+            lines.extend(self.warnings.iter().map(|warning| format!("    {warning}")));
+        }
+        let described = self
+            .pod
+            .as_ref()
+            .map(|(namespace, pod)| format!(", kubectl -n {} describe pod {}", sanitize(namespace), sanitize(pod)));
+        lines.push(format!("  look on: podlaunch get -o wide {}{}", self.task, described.unwrap_or_default()));
+        lines
     }
 
     fn line(&self, time: Option<&prost_types::Timestamp>, text: &str) -> String {
@@ -155,10 +191,14 @@ impl Transcript {
             (true, _) | (_, v1::NoticeKind::Unspecified) => words,
             _ => format!("{} {words}", name::<v1::NoticeKind>(notice.kind)),
         };
-        Some(match normal {
-            true => words,
-            false => styled(self.colour, WARN, &words),
-        })
+        if normal {
+            return Some(words);
+        }
+        if self.warnings.len() >= WARNINGS {
+            self.warnings.pop_front();
+        }
+        self.warnings.push_back(words.clone());
+        Some(styled(self.colour, WARN, &words))
     }
 
     /// Whether it is new.

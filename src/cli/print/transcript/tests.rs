@@ -179,3 +179,30 @@ fn what_is_remembered_is_bounded() {
     }
     assert!(transcript.told.len() <= REMEMBERED);
 }
+
+#[test]
+fn a_failure_repeats_the_warnings_and_says_where_to_look_on() {
+    use v1::NoticeSeverity::{Normal, Warning};
+    let ended = |state: v1::TaskState| {
+        let mut transcript = transcript(Story::Whole);
+        transcript.pod = Some(("jobs".to_owned(), "hello-pod".to_owned()));
+        let notices: Vec<Update> =
+            (0..7).map(|i| notice(Warning, "FailedMount", &format!("secret {i} not found"))).collect();
+        told(&mut transcript, &notices);
+        told(&mut transcript, &[notice(Normal, "Pulling", "image")]);
+        let outcome = v1::Outcome { state: state.into(), ..Default::default() };
+        told(
+            &mut transcript,
+            &[event(Body::Termination(Box::new(v1::Termination { outcome: Some(outcome), delivery: None })))],
+        )
+    };
+    let failed = ended(v1::TaskState::Failed).join("\n");
+    assert!(failed.contains("Kubernetes warned of:\n    FailedMount: secret 2 not found"), "{failed}");
+    assert!(!failed.contains("secret 1") && failed.contains("secret 6") && !failed.contains("Pulling"), "{failed}");
+    let hint = "look on: podlaunch get -o wide default/hello#1, kubectl -n jobs describe pod hello-pod";
+    assert!(failed.ends_with(hint), "{failed}");
+    for state in [v1::TaskState::Succeeded, v1::TaskState::Cancelled] {
+        let quiet = ended(state).join("\n");
+        assert!(!quiet.contains("warned") && !quiet.contains("look on"), "{quiet}");
+    }
+}

@@ -1,4 +1,11 @@
 //! The flags of `podlaunch run`.
+//!
+//! ```text
+//! template ◀─ manifest (-f) ◀─ container.rs, pod.rs: flags named as kubectl's, docker's and KubernetesPodOperator's
+//! ```
+
+mod container;
+mod pod;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -6,39 +13,26 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+pub use container::{ContainerArgs, MessagePolicy, PullPolicy};
+pub use pod::{PodArgs, Restart};
+
 use super::target::{RetryArgs, TargetArgs};
-use super::value::{EnvSource, Format, Grace, Pair, SecretEnv, duration, positive_duration};
-
-/// When an image is pulled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PullPolicy {
-    /// Each time.
-    Always,
-    /// If the node does not have it.
-    #[value(alias = "IfNotPresent")]
-    IfNotPresent,
-    /// Never.
-    Never,
-}
-
-/// When Kubernetes starts a container again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Restart {
-    /// Never.
-    Never,
-    /// When it ends with another exit code than 0.
-    OnFailure,
-}
+use super::value::{Grace, duration, positive_duration};
 
 /// `podlaunch run`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = super::EXIT_CODES)]
 pub struct RunArgs {
     /// The image
-    #[arg(long, required_unless_present = "file")]
+    #[arg(long, required_unless_present_any = ["file", "template"])]
     pub image: Option<String>,
 
-    /// A pod manifest (Pod, PodTemplateSpec or PodSpec; YAML or JSON), `-`: stdin. Other flags are merged over it
+    /// A template of the server, by name: what the task has in common with others. See `podlaunch templates`
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub template: String,
+
+    /// A pod manifest (Pod, PodTemplateSpec or PodSpec; YAML or JSON), `-`: stdin. Merged over the template, other
+    /// flags over it, as `kubectl patch` does
     #[arg(short, long, value_name = "PATH")]
     pub file: Option<PathBuf>,
 
@@ -75,6 +69,27 @@ pub struct RunArgs {
     pub retry: RetryArgs,
 }
 
+/// Who makes a pod that is not launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// This process: no server, no cluster.
+    Client,
+    /// The server, and through it the cluster.
+    Server,
+}
+
+/// How `run` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum RunFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+    /// YAML; with --dry-run only.
+    Yaml,
+}
+
 /// The task's key.
 #[derive(Debug, Clone, Args)]
 pub struct IdentityArgs {
@@ -94,68 +109,6 @@ pub struct IdentityArgs {
     /// The cluster, where the server has several
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub cluster: String,
-}
-
-/// The primary container.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Container")]
-pub struct ContainerArgs {
-    /// Name of the primary container, whose exit decides the task [default: the manifest's, else main]
-    #[arg(long, value_name = "NAME")]
-    pub container: Option<String>,
-
-    /// Environment variable. Readable for all who may read the pod: for secrets use --secret-env
-    #[arg(short, long, value_name = "K=V")]
-    pub env: Vec<Pair>,
-
-    /// All keys of a secret or config map as environment
-    #[arg(long, value_name = "secret:NAME|configmap:NAME")]
-    pub env_from: Vec<EnvSource>,
-
-    /// Environment variable from a key of a secret. --env may refer to it as $(K)
-    #[arg(long, value_name = "K=SECRET:KEY")]
-    pub secret_env: Vec<SecretEnv>,
-
-    /// CPU it asks for and may use at most (request and limit), such as 500m
-    #[arg(long, value_name = "QUANTITY")]
-    pub cpu: Option<String>,
-
-    /// Memory it asks for and may use at most (request and limit), such as 1Gi
-    #[arg(long, value_name = "QUANTITY")]
-    pub memory: Option<String>,
-
-    /// When the image is pulled [default: Kubernetes' own rule]
-    #[arg(long, value_name = "POLICY", ignore_case = true)]
-    pub image_pull_policy: Option<PullPolicy>,
-
-    /// Working directory [default: the image's]
-    #[arg(short, long, value_name = "DIR")]
-    pub working_dir: Option<String>,
-}
-
-/// The pod around the container.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Pod")]
-pub struct PodArgs {
-    /// Label of the pod
-    #[arg(short, long, value_name = "K=V")]
-    pub label: Vec<Pair>,
-
-    /// Annotation of the pod
-    #[arg(long, value_name = "K=V")]
-    pub annotation: Vec<Pair>,
-
-    /// Label that a node must have
-    #[arg(long, value_name = "K=V")]
-    pub node_selector: Vec<Pair>,
-
-    /// Service account of the pod [default: the namespace's]
-    #[arg(long, value_name = "NAME")]
-    pub service_account: Option<String>,
-
-    /// Whether a failed container is started again [default: never]
-    #[arg(long, value_name = "WHEN")]
-    pub restart: Option<Restart>,
 }
 
 /// How long what may take.
@@ -200,14 +153,20 @@ pub struct RunOutputArgs {
     pub logs_of: Vec<String>,
 
     /// Launch, print the task's name, and leave it running
-    #[arg(long, conflicts_with = "validate_only")]
+    #[arg(long, conflicts_with_all = ["validate_only", "dry_run"])]
     pub detach: bool,
 
-    /// Launch nothing: let the cluster check the pod, and print it
+    /// Launch nothing, print the pod. client: as podlaunch would send it, without asking anybody; server: as the
+    /// cluster would store it, with its defaults and admission, after it has checked it
+    #[arg(long, value_name = "WHERE", conflicts_with = "validate_only")]
+    pub dry_run: Option<DryRun>,
+
+    /// Launch nothing: let the cluster check the pod, and print the whole answer
     #[arg(long)]
     pub validate_only: bool,
 
-    /// Text: the task's lines on stdout, all else on stderr. JSON: one event a line on stdout
+    /// Text: the task's lines on stdout, all else on stderr. JSON: one event a line on stdout. With --dry-run the pod
+    /// as YAML (default) or JSON
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    pub output: RunFormat,
 }
