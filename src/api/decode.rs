@@ -97,6 +97,15 @@ pub enum StartAt {
     Cursor(Bytes),
 }
 
+/// A checked GetTaskResult.
+#[derive(Debug)]
+pub struct ResultCall {
+    /// The task.
+    pub key: KeyQuery,
+    /// From this byte on.
+    pub offset: u64,
+}
+
 /// A checked CancelTask.
 #[derive(Debug)]
 pub struct CancelCall {
@@ -279,6 +288,13 @@ pub fn get(request: v1::GetTaskRequest, defaults: Defaults<'_>) -> Result<KeyQue
     let mut checks = Checks::default();
     let key = key(&mut checks, request.key, defaults, Latest::Allowed);
     checks.settle(key)
+}
+
+/// Reads a request for a result.
+pub fn result(request: v1::GetTaskResultRequest, defaults: Defaults<'_>) -> Result<ResultCall, Refusal> {
+    let mut checks = Checks::default();
+    let key = key(&mut checks, request.key, defaults, Latest::Allowed);
+    checks.settle(ResultCall { key, offset: request.offset })
 }
 
 /// Reads a cancel.

@@ -15,8 +15,9 @@ use super::decode_pod;
 use super::time::whole_seconds;
 use crate::proto::v1;
 use crate::task::policy::PendingGrace;
+use crate::task::result::{DEFAULT_MAX_BYTES, DEFAULT_PATH};
 use crate::task::spec::{MAX_MANIFEST_BYTES, Manifest, RestartPolicy, TaskSpec};
-use crate::task::{LogSelection, Reason, Timeouts};
+use crate::task::{LogSelection, Reason, ResultKind, ResultSource, Timeouts};
 
 /// Longest timeout of the contract, seconds (365 days).
 const MAX_TIMEOUT: i64 = 365 * 24 * 3600;
@@ -34,6 +35,7 @@ pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
     let (timeouts, termination_grace_seconds) = timeouts(checks, spec.timeouts.as_ref());
     let logs = spec.logs.map_or(LogSelection::default(), |logs| log_selection(checks, "spec.logs", logs));
     let restart_policy = spec.pod.as_ref().and_then(restart_policy);
+    let result = spec.result.map(result_source);
     let short = decode_pod::short_form(checks, spec.container, spec.pod);
     TaskSpec {
         manifest,
@@ -42,6 +44,7 @@ pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
         timeouts,
         termination_grace_seconds,
         restart_policy,
+        result,
         logs,
     }
 }
@@ -49,9 +52,6 @@ pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
 fn check_later(checks: &mut Checks, spec: &v1::TaskSpec) {
     if !spec.template.is_empty() {
         checks.needs("spec.template", "templates");
-    }
-    if spec.result.is_some() {
-        checks.needs("spec.result", "task_results");
     }
     if spec.retention.is_some() {
         checks.needs("spec.retention", "retention");
@@ -116,6 +116,17 @@ fn pending_graces(checks: &mut Checks, asked: &[v1::PendingGrace]) -> Vec<Pendin
     }
     graces.sort_by_key(|grace| grace.reason);
     graces
+}
+
+/// What is the default is not set: it is no part of the fingerprint.
+fn result_source(source: v1::ResultSource) -> ResultSource {
+    let kind = match source.kind() {
+        v1::ResultKind::File => ResultKind::File,
+        v1::ResultKind::TerminationMessage | v1::ResultKind::Unspecified => ResultKind::TerminationMessage,
+    };
+    let path = set(source.path).filter(|path| kind != ResultKind::File || path != DEFAULT_PATH);
+    let max_bytes = Some(source.max_bytes).filter(|most| *most != 0 && *most != DEFAULT_MAX_BYTES);
+    ResultSource { kind, path, max_bytes }
 }
 
 fn restart_policy(pod: &v1::PodOptions) -> Option<RestartPolicy> {

@@ -241,7 +241,6 @@ fn later_parts() -> Vec<Later> {
         ),
         ("required_features[1]", "archive", change(|r| r.required_features = vec!["launch".into(), "archive".into()])),
         ("spec.template", "templates", change(|r| spec(r).template = "x".into())),
-        ("spec.result", "task_results", change(|r| spec(r).result = Some(v1::ResultSource::default()))),
         ("spec.retention", "retention", change(|r| spec(r).retention = Some(v1::RetentionPolicy::default()))),
     ]
 }
@@ -262,6 +261,29 @@ fn parts_of_later_versions_name_field_and_feature() {
     match refused(&unknown) {
         Refusal::FeatureUnknown(asked) => assert_eq!(asked.field, "required_features[1]"),
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_the_default_of_a_result_is_not_set() {
+    use crate::task::{ResultKind, ResultSource};
+    let read = |kind: v1::ResultKind, path: &str, max_bytes| {
+        let source = v1::ResultSource { kind: kind.into(), path: path.to_owned(), max_bytes };
+        let mut request = base();
+        spec(&mut request).result = Some(source);
+        launch(request, DEFAULTS, None).unwrap().launch.spec.result
+    };
+    let source =
+        |kind, path: Option<&str>, max_bytes| Some(ResultSource { kind, path: path.map(Into::into), max_bytes });
+    use v1::ResultKind::{File, TerminationMessage, Unspecified};
+    for (kind, path, max_bytes, expected) in [
+        (Unspecified, "", 0, source(ResultKind::TerminationMessage, None, None)),
+        (TerminationMessage, "/x/y", 5, source(ResultKind::TerminationMessage, Some("/x/y"), Some(5))),
+        (File, "", 1 << 20, source(ResultKind::File, None, None)),
+        (File, "/airflow/xcom/return.json", 0, source(ResultKind::File, None, None)),
+        (File, "/out/r", 1, source(ResultKind::File, Some("/out/r"), Some(1))),
+    ] {
+        assert_eq!(read(kind, path, max_bytes), expected);
     }
 }
 

@@ -6,7 +6,8 @@ use super::time::timestamp;
 use crate::proto::v1;
 use crate::task::observation::{StopCause, StoredOutcome};
 use crate::task::outcome::{
-    Certainty, ContainerSummary, MAX_KUBERNETES_MESSAGE, MAX_MESSAGE, MAX_WORD, Origin, RetryAdvice, Times,
+    Certainty, ContainerSummary, MAX_KUBERNETES_MESSAGE, MAX_MESSAGE, MAX_WORD, Origin, ResultState, RetryAdvice,
+    TaskResult, Times,
 };
 
 /// The outcome as callers get it.
@@ -27,7 +28,7 @@ pub(super) fn outcome(stored: &StoredOutcome) -> v1::Outcome {
         container: outcome.container.clone(),
         containers: outcome.containers.iter().map(container).collect(),
         times: Some(times(&outcome.times)),
-        result: None,
+        result: outcome.result.as_ref().map(result),
         termination_message: clip(&outcome.termination_message, MAX_MESSAGE).as_bytes().to_vec().into(),
         timeout: outcome.timeout.map_or(v1::TimeoutKind::Unspecified, timeout).into(),
         stop: outcome.stop.as_ref().map(stop),
@@ -43,6 +44,27 @@ pub(super) fn times(times: &Times) -> v1::TaskTimes {
         scheduled_time: times.scheduled.map(timestamp),
         started_time: times.started.map(timestamp),
         finished_time: times.finished.map(timestamp),
+    }
+}
+
+fn result(result: &TaskResult) -> v1::TaskResult {
+    v1::TaskResult {
+        state: result_state(result.state).into(),
+        data: result.data().unwrap_or_default().into(),
+        size_bytes: result.size(),
+        sha256: result.digest().map(|digest| digest.sha256.to_vec()).unwrap_or_default().into(),
+    }
+}
+
+/// How a result was had.
+pub(super) fn result_state(state: ResultState) -> v1::ResultState {
+    match state {
+        ResultState::Inline => v1::ResultState::Inline,
+        ResultState::Stored => v1::ResultState::Stored,
+        ResultState::Missing => v1::ResultState::Missing,
+        ResultState::TooLarge => v1::ResultState::TooLarge,
+        ResultState::Gone => v1::ResultState::Gone,
+        ResultState::Unreadable => v1::ResultState::Unreadable,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tonic::Code;
 
+use super::encode_outcome::result_state;
 use super::errors::{Extra, Fault, Resource, invalid};
 use crate::executor::ExecError;
 use crate::executor::{ApiFailure, Denial};
@@ -70,6 +71,18 @@ fn kind(error: &ExecError, call: Call) -> Fault {
         // Nothing says when it will be finished, so there is no RetryInfo.
         ExecError::PreviousActive { key } => new(Code::FailedPrecondition, ErrorReason::PreviousAttemptActive)
             .with(resource("Task", key, "is not finished")),
+        ExecError::NotFinished { key } => {
+            new(Code::FailedPrecondition, ErrorReason::TaskActive).with(resource("Task", key, "is not finished"))
+        }
+        ExecError::ResultUnavailable { state, .. } => {
+            let fault = new(Code::NotFound, ErrorReason::ResultUnavailable);
+            match state {
+                Some(state) => {
+                    fault.with(Extra::Metadata("result_state", result_state(*state).as_str_name().to_owned()))
+                }
+                None => fault,
+            }
+        }
         ExecError::WatchStale { .. } => new(Code::Unavailable, ErrorReason::WatchStale),
         ExecError::Cursor(wrong) => cursor(wrong),
         ExecError::TooManyStreams { .. } => new(Code::ResourceExhausted, ErrorReason::LimitExceeded)

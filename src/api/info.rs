@@ -13,7 +13,7 @@ use super::time;
 use crate::executor::{Executor, Settings};
 use crate::pod::build::Finalizer;
 use crate::proto::v1;
-use crate::task::outcome::REASON_VERSION;
+use crate::task::outcome::{MAX_MESSAGE, REASON_VERSION};
 use crate::task::spec::MAX_MANIFEST_BYTES;
 
 /// Largest request, bytes.
@@ -88,7 +88,11 @@ pub const FEATURES: &[Feature] = &[
     available("previous_attempts"),
     absent("disconnect_policy"),
     available("wait_for_quota"),
-    absent("task_results"),
+    Feature {
+        name: "task_results",
+        status: FeatureStatus::Available,
+        note: "from the termination message, or from a file by a sidecar; to be had while the pod exists",
+    },
     absent("attach_tail"),
     absent("cancel_missing"),
     available("pending_grace"),
@@ -167,6 +171,8 @@ fn limits(settings: &Settings) -> v1::Limits {
         max_manifest_bytes: MAX_MANIFEST_BYTES as u64,
         max_chunk_bytes: crate::logs::MAX_DATA as u64,
         max_streams: settings.max_streams as u64,
+        max_result_bytes: settings.result.max_bytes,
+        max_inline_result_bytes: MAX_MESSAGE as u64,
         launch_wait: Some(time::seconds(LAUNCH_WAIT_SECONDS)),
         log_wait: Some(time::duration(settings.log_wait)),
         stall_limit: Some(time::duration(settings.stall_limit)),

@@ -23,6 +23,7 @@ mod errors;
 mod exec_errors;
 mod info;
 mod preview;
+mod result;
 mod scrub;
 mod service;
 mod stream;

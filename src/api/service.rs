@@ -22,6 +22,7 @@ use super::encode::{self, Encoder, Met};
 use super::errors::{Context, Fault};
 use super::exec_errors::{Call, fault, no_such_container};
 use super::info::{self, ServerInfo};
+use super::result::ResultReplies;
 use super::scrub::Scrubber;
 use super::stream::{About, Replies, Reply};
 use super::trace::{self, Traceparent};
@@ -54,7 +55,11 @@ impl Api {
         Api { executor, info, cluster }
     }
 
-    fn defaults(&self) -> Defaults<'_> {
+    pub(super) fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    pub(super) fn defaults(&self) -> Defaults<'_> {
         Defaults { cluster: &self.cluster, namespace: self.executor.cluster().default_namespace() }
     }
 
@@ -63,7 +68,7 @@ impl Api {
     }
 
     /// What is known of a task before it is looked for: the key as it was sent.
-    fn asked(key: Option<&v1::TaskKey>) -> Context {
+    pub(super) fn asked(key: Option<&v1::TaskKey>) -> Context {
         Context { key: key.cloned(), ..Context::default() }
     }
 
@@ -126,7 +131,7 @@ impl Api {
     }
 
     /// A task, and what is then known for errors.
-    async fn find(&self, key: &KeyQuery, context: Context) -> Result<(Arc<Entry>, Context), Status> {
+    pub(super) async fn find(&self, key: &KeyQuery, context: Context) -> Result<(Arc<Entry>, Context), Status> {
         let found = match key.attempt {
             Attempt::Latest => self.executor.find_latest(&key.namespace, &key.task_id).await,
             Attempt::Exactly(attempt) => {
@@ -202,7 +207,7 @@ impl Api {
     }
 }
 
-fn refused(refusal: Refusal, context: &Context) -> Status {
+pub(super) fn refused(refusal: Refusal, context: &Context) -> Status {
     Fault::from(refusal).into_status(context)
 }
 
@@ -237,7 +242,7 @@ impl PodlaunchService for Api {
     type LaunchTaskStream = Replies<v1::LaunchTaskResponse, TaskStream>;
     type AttachTaskStream = Replies<v1::AttachTaskResponse, TaskStream>;
     type WatchTasksStream = Empty<Result<v1::WatchTasksResponse, Status>>;
-    type GetTaskResultStream = Empty<Result<v1::GetTaskResultResponse, Status>>;
+    type GetTaskResultStream = ResultReplies;
 
     async fn launch_task(
         &self,
@@ -305,9 +310,10 @@ impl PodlaunchService for Api {
 
     async fn get_task_result(
         &self,
-        _: Request<v1::GetTaskResultRequest>,
+        request: Request<v1::GetTaskResultRequest>,
     ) -> Result<Response<Self::GetTaskResultStream>, Status> {
-        not_there("task_results")
+        let span = trace::span("GetTaskResult", Traceparent::of(request.metadata()).as_ref());
+        in_span(span, self.result(request.into_inner())).await
     }
 
     async fn acknowledge_events(

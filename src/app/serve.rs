@@ -29,10 +29,11 @@ use super::embedded;
 use super::listen::{Bound, Security, bind, group};
 use super::tls::{self, ClientCertificate, TlsFiles};
 use crate::api::{self, Gate, ServerInfo};
-use crate::cli::args::{SecurityArgs, ServeArgs, Switch};
+use crate::cli::args::{Pair, SecurityArgs, ServeArgs, ServeResultArgs, Switch};
 use crate::cluster::{Cluster, ClusterConfig, Scope};
 use crate::executor::{Executor, Readiness, Settings};
 use crate::pod::build::Finalizer;
+use crate::pod::result::ResultSettings;
 use crate::proto;
 use crate::task::Instance;
 
@@ -125,9 +126,21 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         container_log_max_size: limits.container_log_max_size,
         log_wait: limits.log_wait,
         default_startup_seconds: startup,
+        result: result_settings(&args.result)?,
         idempotency_window: limits.idempotency_window,
         stall_limit: limits.stall_limit,
         max_streams: usize::try_from(limits.max_streams)?,
+    })
+}
+
+fn result_settings(args: &ServeResultArgs) -> anyhow::Result<ResultSettings> {
+    let quantities = |pairs: &[Pair]| pairs.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect();
+    anyhow::ensure!(args.max_result_size > 0, "--max-result-size must be at least 1");
+    Ok(ResultSettings {
+        image: args.result_image.clone(),
+        requests: quantities(&args.result_request),
+        limits: quantities(&args.result_limit),
+        max_bytes: args.max_result_size,
     })
 }
 

@@ -43,6 +43,23 @@ pub enum Failure {
         #[source]
         source: io::Error,
     },
+    /// A file named by a flag cannot be written.
+    #[error("{flag} `{}`: cannot be written", .path.display())]
+    Written {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A result came that is not the one the server announced.
+    #[error("the result is not to be trusted: {problem}; ask again")]
+    Result {
+        /// What is wrong.
+        problem: String,
+    },
     /// A flag's value makes no request.
     #[error("{flag}: {problem}")]
     Flag {

@@ -4,6 +4,7 @@
 //! argv ─▶ Cli (args) ─▶ Command ─┬─ Serve, Local            for the composition root
 //!                                └─ Client ─▶ execute ─┬─ run      LaunchTask … Termination ─▶ exit code
 //!                                     ▲                ├─ logs     AttachTask
+//!                                     │                ├─ result   GetTaskResult, resumed and verified
 //!                   connect(endpoint) ┘                ├─ get, cancel, info
 //!                   or an in-process channel           └─ failure ─▶ stderr, 125
 //! ```
@@ -21,6 +22,7 @@ mod logs;
 mod print;
 mod query;
 mod request;
+mod result;
 mod run;
 mod session;
 #[cfg(test)]
@@ -47,6 +49,7 @@ pub async fn execute(command: ClientCommand, connection: impl Into<Connection>, 
     let result = match &command {
         ClientCommand::Run(args) => run::run(args, client, console.clone(), interrupts).await,
         ClientCommand::Logs(args) => logs::logs(args, client, console.clone()).await,
+        ClientCommand::Result(args) => result::result(args, &client, &console).await,
         ClientCommand::Get(args) => query::get(args, &client, &console).await,
         ClientCommand::Cancel(args) => query::cancel(args, &client, &console).await,
         ClientCommand::Info(args) => query::info(args, &client, &console).await,

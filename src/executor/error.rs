@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cluster::{ApiFailure, Denial};
 use crate::task::KeyError;
 use crate::task::cursor::CursorError;
+use crate::task::outcome::ResultState;
 use crate::task::spec::SpecError;
 
 /// Why a call did not do what was asked. [`ExecError::retry_after`] tells whether repeating helps.
@@ -112,6 +113,20 @@ pub enum ExecError {
     /// The cursor cannot be used.
     #[error("{0}")]
     Cursor(#[from] CursorError),
+    /// The call needs the task's end.
+    #[error("task {key} is not finished; repeat when it has ended, or cancel it")]
+    NotFinished {
+        /// The task.
+        key: String,
+    },
+    /// There is no result, or none to be had.
+    #[error("the task's result is not to be had: {why}")]
+    ResultUnavailable {
+        /// How the outcome has it; unset where none was asked for.
+        state: Option<ResultState>,
+        /// Why.
+        why: &'static str,
+    },
     /// More open streams than allowed.
     #[error("the server has its limit of {limit} open streams; repeat later or on another replica")]
     TooManyStreams {

@@ -197,6 +197,7 @@ impl Executor {
             finalizer: settings.finalizer,
             default_startup_seconds: settings.default_startup_seconds,
             waited_seconds: i64::try_from(waited.as_secs()).unwrap_or(i64::MAX),
+            result: &settings.result,
         })
         .map_err(ExecError::Invalid)?;
         let body = serde_json::to_vec(&pod).map_err(|e| ExecError::Internal(e.to_string()))?;

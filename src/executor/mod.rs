@@ -22,6 +22,7 @@ mod launch;
 mod outlet;
 mod previous;
 mod pump;
+mod result;
 mod stop;
 mod stream;
 mod table;
@@ -36,6 +37,7 @@ use tokio_util::task::TaskTracker;
 pub use error::ExecError;
 pub use launch::{How, Launch, Launched, Validated};
 pub use previous::IfPreviousActive;
+pub use result::OpenResult;
 pub use stop::{StopRequest, Stopped};
 pub use stream::{
     ContainerDelivery, Filter, GapCause, LogGap, Show, Start, StreamBody, StreamEvent, StreamItem, TaskStream, Until,
@@ -45,6 +47,7 @@ pub use table::{Entry, Presence, View};
 use crate::cluster::Scope;
 pub use crate::cluster::{ApiFailure, Cluster, Denial};
 use crate::pod::build::Finalizer;
+use crate::pod::result::ResultSettings;
 use crate::task::{Instance, TaskKey};
 use deadlines::Timekeeper;
 use table::Table;
@@ -64,6 +67,8 @@ pub struct Settings {
     pub log_wait: Duration,
     /// Startup timeout of tasks that ask for none, seconds.
     pub default_startup_seconds: Option<i64>,
+    /// How result files are taken.
+    pub result: ResultSettings,
     /// How long a finished task's key stays taken after its pod is gone, while this replica runs.
     pub idempotency_window: Duration,
     /// How long a stream may be full before it ends with READER_TOO_SLOW.
@@ -81,6 +86,7 @@ impl Default for Settings {
             container_log_max_size: 10 << 20,
             log_wait: Duration::from_secs(30),
             default_startup_seconds: Some(3600),
+            result: ResultSettings::default(),
             idempotency_window: Duration::from_secs(3600),
             stall_limit: Duration::from_secs(60),
             max_streams: 20_000,

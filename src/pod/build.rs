@@ -13,11 +13,13 @@
 //! - `app.kubernetes.io/managed-by` is always podlaunch.
 //! - `activeDeadlineSeconds` is the lower of the manifest's and the sum of the timeouts.
 //! - `restartPolicy` is Never unless OnFailure is asked for; Always is refused.
+//! - A result given as a file adds a sidecar and mostly a volume (`result`).
 //! - Labels, annotations, finalizers and scheduling gates below `podlaunch.dev/` are refused.
 
 use serde_json::{Map, Value, json};
 
 use super::merge::{MergeError, merge_pod};
+use super::result::{self, ResultSettings};
 use super::short::{self, primary_name};
 use super::validate::{check_manifest, check_pod, check_spec};
 use crate::task::fingerprint::Fingerprint;
@@ -69,12 +71,15 @@ pub struct Launch<'a> {
     /// Seconds this launch has waited for quota already: they count in the schedule timeout, which is stored with
     /// what is left of it, at least 1 s.
     pub waited_seconds: i64,
+    /// How result files are taken.
+    pub result: &'a ResultSettings,
 }
 
 /// Builds the pod, or says everything that is wrong with the request.
 pub fn build(launch: &Launch<'_>) -> Result<Value, Vec<SpecError>> {
     let spec = launch.spec;
     settle(check_spec(spec))?;
+    settle(spec.result.as_ref().map(|source| result::check(source, launch.result)).unwrap_or_default())?;
     let base = match &spec.manifest {
         Some(manifest) => merge_pod(Value::Null, manifest.template()).map_err(in_manifest)?,
         None => json!({}),
@@ -84,6 +89,7 @@ pub fn build(launch: &Launch<'_>) -> Result<Value, Vec<SpecError>> {
     let patch = short_patch(spec, &base, &primary);
     let mut pod = merge_pod(base, &patch).map_err(in_manifest)?;
     settle(check_pod(spec, &pod, &primary))?;
+    result::add(&mut pod, spec, &primary, launch.result)?;
     if let Value::Object(pod) = &mut pod {
         own_metadata(pod, launch, &primary)?;
         own_spec(pod, launch);
@@ -174,7 +180,7 @@ fn policy(launch: &Launch<'_>) -> StoredPolicy {
         startup: launch.spec.timeouts.startup.or(launch.default_startup_seconds),
         ..launch.spec.timeouts.clone()
     };
-    StoredPolicy { timeouts, logs: launch.spec.logs.clone() }
+    StoredPolicy { timeouts, logs: launch.spec.logs.clone(), result: launch.spec.result.clone() }
 }
 
 fn own_spec(pod: &mut Map<String, Value>, launch: &Launch<'_>) {
@@ -205,4 +211,4 @@ fn own_spec(pod: &mut Map<String, Value>, launch: &Launch<'_>) {
 
 #[cfg(test)]
 #[path = "build_tests.rs"]
-mod tests;
+pub(in crate::pod) mod tests;

@@ -11,11 +11,14 @@ use crate::task::fingerprint::fingerprint;
 use crate::task::policy::LogSelection;
 use crate::task::spec::*;
 
-fn key() -> TaskKey {
+pub(in crate::pod) fn key() -> TaskKey {
     TaskKey::new("", "jobs", "etl/load", 2).unwrap()
 }
 
-fn build_with(spec: &TaskSpec, change: impl FnOnce(&mut Launch<'_>)) -> Result<Value, Vec<SpecError>> {
+pub(in crate::pod) fn build_with(
+    spec: &TaskSpec,
+    change: impl FnOnce(&mut Launch<'_>),
+) -> Result<Value, Vec<SpecError>> {
     let (instance, key) = (Instance::default(), key());
     let fingerprint = fingerprint(spec).unwrap();
     let mut launch = Launch {
@@ -27,16 +30,17 @@ fn build_with(spec: &TaskSpec, change: impl FnOnce(&mut Launch<'_>)) -> Result<V
         finalizer: Finalizer::Off,
         default_startup_seconds: None,
         waited_seconds: 0,
+        result: &ResultSettings::default(),
     };
     change(&mut launch);
     build(&launch)
 }
 
-fn built(spec: &TaskSpec) -> Value {
+pub(in crate::pod) fn built(spec: &TaskSpec) -> Value {
     build_with(spec, |_| {}).unwrap()
 }
 
-fn errors(spec: &TaskSpec) -> Vec<SpecError> {
+pub(in crate::pod) fn errors(spec: &TaskSpec) -> Vec<SpecError> {
     build_with(spec, |_| {}).unwrap_err()
 }
 
@@ -44,15 +48,15 @@ fn fields(spec: &TaskSpec) -> Vec<String> {
     errors(spec).into_iter().map(|error| error.field).collect()
 }
 
-fn short(image: &str) -> TaskSpec {
+pub(in crate::pod) fn short(image: &str) -> TaskSpec {
     TaskSpec { short: ShortForm { image: Some(image.into()), ..ShortForm::default() }, ..TaskSpec::default() }
 }
 
-fn manifest(value: Value) -> TaskSpec {
+pub(in crate::pod) fn manifest(value: Value) -> TaskSpec {
     TaskSpec { manifest: Some(Manifest::from_value(value).unwrap()), ..TaskSpec::default() }
 }
 
-fn container(pod: &Value, name: &str) -> Value {
+pub(in crate::pod) fn container(pod: &Value, name: &str) -> Value {
     let containers = pod["spec"]["containers"].as_array().unwrap();
     containers.iter().find(|c| c["name"] == name).unwrap_or(&Value::Null).clone()
 }

@@ -18,6 +18,7 @@ pub mod merge;
 mod merge_list;
 pub mod observe;
 pub mod resource;
+pub mod result;
 pub mod short;
 mod short_volume;
 pub mod slim;

@@ -25,6 +25,8 @@ use crate::task::observation::{
     Condition, ContainerObservation, ContainerState, Holding, Observation, Role, StoredOutcome, Terminated,
 };
 use crate::task::outcome::Outcome;
+use crate::task::policy::StoredPolicy;
+use crate::task::result::{self, ResultKind};
 
 /// Why a pod is not one of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +73,8 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
     let outcome = annotation(pod, meta::OUTCOME).and_then(stored);
     let literals = literals(pod, &key);
     let clean = |text: &Option<String>| filled(text).map(|text| literals.scrub(&text));
+    let policy: StoredPolicy = json(meta::POLICY).and_then(|p| serde_json::from_slice(p).ok()).unwrap_or_default();
+    let (containers, result_sidecar) = split(containers(pod, primary, &literals), &policy);
     Ok(Observation {
         pod_name: m.name.clone().unwrap_or_default(),
         uid: m.uid.clone().filter(|uid| !uid.is_empty()).ok_or(NotOurs::Malformed("metadata.uid"))?,
@@ -81,7 +85,7 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
         labels: m.labels.clone().unwrap_or_default(),
         attached_attempts: annotation(pod, meta::ATTACHED_ATTEMPTS).map(attempts).unwrap_or_default(),
         primary: primary.into(),
-        policy: json(meta::POLICY).and_then(|p| serde_json::from_slice(p).ok()).unwrap_or_default(),
+        policy,
         traceparent: annotation(pod, meta::TRACEPARENT).map(Into::into),
         created: m.creation_timestamp.as_ref().map(|t| t.0),
         deletion: m.deletion_timestamp.as_ref().map(|t| t.0),
@@ -100,7 +104,8 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
         message: clean(&pod.status.message),
         start_time: pod.status.start_time,
         conditions: pod.status.conditions.iter().map(|c| condition(c, &literals)).collect(),
-        containers: containers(pod, primary, &literals),
+        containers,
+        result_sidecar,
         key,
     })
 }
@@ -205,6 +210,18 @@ fn containers(pod: &SlimPod, primary: &str, literals: &Literals) -> Vec<Containe
     init.chain(regular)
         .map(|(c, role, statuses)| container(c, role, statuses.iter().find(|s| s.name == c.name), literals))
         .collect()
+}
+
+/// The task's own containers, and the one podlaunch added for the result.
+fn split(
+    mut containers: Vec<ContainerObservation>,
+    policy: &StoredPolicy,
+) -> (Vec<ContainerObservation>, Option<Box<ContainerObservation>>) {
+    let by_file = policy.result.as_ref().is_some_and(|source| source.kind == ResultKind::File);
+    let ours = |c: &ContainerObservation| by_file && c.role == Role::Sidecar && c.name == result::SIDECAR;
+    let place = containers.iter().position(ours);
+    let sidecar = place.map(|place| Box::new(containers.remove(place)));
+    (containers, sidecar)
 }
 
 fn container(

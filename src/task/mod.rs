@@ -24,6 +24,7 @@ pub mod observation;
 pub mod outcome;
 pub mod policy;
 pub mod reason;
+pub mod result;
 pub mod spec;
 pub mod state;
 
@@ -36,5 +37,6 @@ pub use observation::{Condition, ContainerObservation, ContainerState, Observati
 pub use outcome::{Certainty, Origin, Outcome, RetryAdvice};
 pub use policy::{LogSelection, StoredPolicy, Timeouts};
 pub use reason::Reason;
+pub use result::{ResultKind, ResultSource};
 pub use spec::TaskSpec;
 pub use state::State;

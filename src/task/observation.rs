@@ -72,11 +72,13 @@ pub struct Observation {
     pub start_time: Option<Timestamp>,
     /// status.conditions.
     pub conditions: Vec<Condition>,
-    /// Init containers, sidecars and containers, in the spec's order (init first).
+    /// Init containers, sidecars and containers, in the spec's order (init first), without the one for the result.
     pub containers: Vec<ContainerObservation>,
     /// Literal values of its environment, to be kept out of what Events say; none once the outcome
     /// is stored. The messages in here are without them already.
     pub literals: Literals,
+    /// The sidecar that podlaunch added for the result file. It is none of the task's own.
+    pub result_sidecar: Option<Box<ContainerObservation>>,
 }
 
 /// Whether the pod carries our finalizer.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
+use super::result::ResultSource;
 
 /// Longest timeout, seconds (365 days).
 pub const MAX_TIMEOUT_SECONDS: i64 = 365 * 24 * 3600;
@@ -95,4 +96,7 @@ pub struct StoredPolicy {
     pub timeouts: Timeouts,
     /// Which logs.
     pub logs: LogSelection,
+    /// Where the result is taken from; unset: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultSource>,
 }

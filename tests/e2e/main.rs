@@ -24,6 +24,7 @@ mod output;
 mod pending;
 mod replicas;
 mod requests;
+mod results;
 mod service;
 mod stops;
 mod whole_run;

@@ -1,5 +1,6 @@
-//! The flags of the smaller client commands: `get`, `logs`, `cancel`, `info`.
+//! The flags of the smaller client commands: `get`, `logs`, `result`, `cancel`, `info`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -53,6 +54,26 @@ pub struct LogsArgs {
     /// How it is printed
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
+
+    /// For how long to try again.
+    #[command(flatten)]
+    pub retry: RetryArgs,
+
+    /// The server.
+    #[command(flatten)]
+    pub endpoint: EndpointArgs,
+}
+
+/// `podlaunch result`.
+#[derive(Debug, Clone, Args)]
+pub struct ResultArgs {
+    /// The task.
+    #[command(flatten)]
+    pub task: TaskArgs,
+
+    /// Where it is written; the file appears when all of it has come and is what the outcome says [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 
     /// For how long to try again.
     #[command(flatten)]

@@ -21,12 +21,13 @@ mod volume;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs};
+pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs, ResultArgs};
 pub use reference::{HelperFlag, HostEntry, KeyUse, Toleration};
 pub use run::{
-    ContainerArgs, DryRun, MessagePolicy, PodArgs, PullPolicy, Restart, RunArgs, RunFormat, RunOutputArgs, TimeoutArgs,
+    ContainerArgs, DryRun, MessagePolicy, PodArgs, PullPolicy, Restart, ResultFrom, RunArgs, RunFormat, RunOutputArgs,
+    RunResultArgs, TimeoutArgs,
 };
-pub use serve::{LocalArgs, LogFormat, SecurityArgs, ServeArgs};
+pub use serve::{LocalArgs, LogFormat, SecurityArgs, ServeArgs, ServeResultArgs};
 pub use target::{Server, Target};
 pub use value::{EnvSource, Format, Grace, Listen, LocalImage, Pair, Switch, TaskFormat, Text};
 pub use volume::{Access, Medium, Port, User, VolumeFlag, VolumeFrom};
@@ -79,6 +80,8 @@ pub enum ClientCommand {
     Get(GetArgs),
     /// Print a task's log
     Logs(LogsArgs),
+    /// Print what a finished task gave back
+    Result(ResultArgs),
     /// Stop a task
     Cancel(CancelArgs),
     /// Show what the server is
@@ -95,6 +98,7 @@ impl ClientCommand {
             Self::Info(args) => args.target.resolve(),
             Self::Get(args) => Target::Endpoint(args.endpoint.resolve()),
             Self::Logs(args) => Target::Endpoint(args.endpoint.resolve()),
+            Self::Result(args) => Target::Endpoint(args.endpoint.resolve()),
             Self::Cancel(args) => Target::Endpoint(args.endpoint.resolve()),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::value::{Listen, LocalImage, Switch, duration, loopback, positive_duration, size};
+use super::value::{Listen, LocalImage, Pair, Switch, duration, loopback, positive_duration, size};
 
 /// How the server's own log is written, on stderr.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -41,6 +41,10 @@ pub struct ServeArgs {
     /// Which cluster and which part of it.
     #[command(flatten)]
     pub cluster: ClusterArgs,
+
+    /// How result files are taken.
+    #[command(flatten)]
+    pub result: ServeResultArgs,
 
     /// Bounds and times.
     #[command(flatten)]
@@ -107,6 +111,27 @@ pub struct SecurityArgs {
     /// Group that may connect to the Unix sockets, by name or number [default: the server's own]
     #[arg(long, value_name = "GROUP")]
     pub socket_group: Option<String>,
+}
+
+/// How result files are taken: by a sidecar in the pods that give one.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Results")]
+pub struct ServeResultArgs {
+    /// Image of the sidecar; has a POSIX shell, base64, cat, head, sha256sum, sleep, tr and wc
+    #[arg(long, value_name = "IMAGE", default_value = "busybox:1")]
+    pub result_image: String,
+
+    /// A resource request of the sidecar. Given once, the defaults are off. May be given several times
+    #[arg(long, value_name = "NAME=QUANTITY", default_values = ["cpu=10m", "memory=16Mi"])]
+    pub result_request: Vec<Pair>,
+
+    /// A resource limit of the sidecar, where quotas ask for limits. May be given several times [default: none]
+    #[arg(long, value_name = "NAME=QUANTITY")]
+    pub result_limit: Vec<Pair>,
+
+    /// Largest result that a task may ask for. Its text in base64 must fit a log file of the nodes
+    #[arg(long, value_name = "SIZE", default_value = "4Mi", value_parser = size)]
+    pub max_result_size: u64,
 }
 
 /// The server's bounds and times.

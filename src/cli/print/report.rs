@@ -23,9 +23,23 @@ pub(crate) fn termination(end: &v1::Termination, colour: Colour) -> (String, Vec
         details.extend(outcome.times.as_ref().and_then(timings));
         message(end, outcome, &mut details);
     }
+    details.extend(outcome.result.as_ref().map(result));
     let losses = losses(end);
     details.extend(losses.iter().map(|loss| styled(colour, WARN, loss)));
     (summary, details)
+}
+
+fn result(result: &v1::TaskResult) -> String {
+    let size = result.size_bytes.map_or_else(String::new, |size| format!(", {size} bytes"));
+    let how = match result.state() {
+        v1::ResultState::Inline | v1::ResultState::Stored => "; `podlaunch result` prints it",
+        v1::ResultState::Missing => ": the task wrote none",
+        v1::ResultState::TooLarge => ": it was not taken",
+        v1::ResultState::Gone => ": it was lost with the pod",
+        v1::ResultState::Unreadable => ": it is no file that may be read",
+        v1::ResultState::Unspecified => "",
+    };
+    format!("result: {}{size}{how}", name::<v1::ResultState>(result.state))
 }
 
 fn causes(outcome: &v1::Outcome, details: &mut Vec<String>) {

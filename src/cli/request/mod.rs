@@ -13,7 +13,9 @@ mod volumes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::args::{DryRun, Grace, Pair, RunArgs, RunOutputArgs, Switch, TimeoutArgs};
+use super::args::{
+    DryRun, Grace, Pair, ResultFrom, RunArgs, RunOutputArgs, RunResultArgs, Switch, TimeoutArgs,
+};
 use super::failure::Failure;
 use super::print::lines::Marks;
 use crate::proto::v1;
@@ -40,6 +42,7 @@ pub(super) fn launch(args: &RunArgs, task_id: String, manifest: String) -> Resul
             primary_container: args.container.container.clone().unwrap_or_default(),
             timeouts: unless_default(timeouts),
             logs: logs(&args.output, args.container.container.as_deref())?,
+            result: result(&args.result)?,
             ..Default::default()
         }),
         wait_for_quota: args.timeouts.wait_for_quota.map(proto_duration),
@@ -89,6 +92,31 @@ fn timeouts(flags: &TimeoutArgs) -> v1::Timeouts {
 
 fn pending_grace(grace: &Grace) -> v1::PendingGrace {
     v1::PendingGrace { reason: grace.reason.into(), grace: Some(proto_duration(grace.time)) }
+}
+
+fn result(flags: &RunResultArgs) -> Result<Option<v1::ResultSource>, Failure> {
+    let from = match (flags.result, &flags.result_file) {
+        (Some(ResultFrom::Message), Some(_)) => {
+            let problem = "a termination message is no file: leave out one of both".to_owned();
+            return Err(Failure::Flag { flag: "--result-file", problem });
+        }
+        (_, Some(_)) => Some(ResultFrom::File),
+        (from, None) => from,
+    };
+    let kind = match (from, flags.result_max_size) {
+        (Some(ResultFrom::Message), _) => v1::ResultKind::TerminationMessage,
+        (Some(ResultFrom::File), _) => v1::ResultKind::File,
+        (None, None) => return Ok(None),
+        (None, Some(_)) => {
+            let problem = "the task has no result: add --result or --result-file".to_owned();
+            return Err(Failure::Flag { flag: "--result-max-size", problem });
+        }
+    };
+    Ok(Some(v1::ResultSource {
+        kind: kind.into(),
+        path: flags.result_file.clone().unwrap_or_default(),
+        max_bytes: flags.result_max_size.unwrap_or_default(),
+    }))
 }
 
 fn logs(flags: &RunOutputArgs, primary: Option<&str>) -> Result<Option<v1::LogSelection>, Failure> {

@@ -67,7 +67,23 @@ pub(crate) struct Fake {
     pub(crate) cancelled: Notify,
     /// Streams that have been opened, headers sent.
     pub(crate) opened: Notify,
-    cut: Notify,
+    pub(crate) cut: Notify,
+    /// What the task gave back.
+    pub(crate) result: Vec<u8>,
+    /// For each stream of a result: after how many bytes of it which error.
+    pub(crate) result_faults: Mutex<VecDeque<(usize, Status)>>,
+    pub(crate) result_damage: Option<Damage>,
+    /// From where results were asked for.
+    pub(crate) offsets: Mutex<Vec<u64>>,
+}
+
+/// What is wrong with a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// A byte is another.
+    Changed,
+    /// The last byte is missing.
+    Short,
 }
 
 impl Fake {

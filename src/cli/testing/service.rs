@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::Stream;
+use sha2::Digest as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{Call, Fake, Fault, cursor, key, position};
+use super::{Call, Damage, Fake, Fault, cursor, key, position};
 use crate::proto::v1;
 use v1::podlaunch_service_server::PodlaunchService;
 use v1::{attach_task_response as attach, launch_task_response as launch};
@@ -135,6 +136,33 @@ async fn send(
     Ok(())
 }
 
+impl Fake {
+    fn result(&self, offset: u64) -> Vec<Result<v1::GetTaskResultResponse, Status>> {
+        use v1::get_task_result_response::Message;
+        self.offsets.lock().push(offset);
+        let header = v1::TaskResult {
+            state: v1::ResultState::Stored.into(),
+            size_bytes: Some(self.result.len() as u64),
+            sha256: sha2::Sha256::digest(&self.result).to_vec().into(),
+            ..Default::default()
+        };
+        let mut data = self.result.clone();
+        match self.result_damage {
+            Some(Damage::Changed) => data[7] ^= 1,
+            Some(Damage::Short) => _ = data.pop(),
+            None => {}
+        }
+        let fault = self.result_faults.lock().pop_front();
+        let rest = &data[usize::try_from(offset).expect("an offset of ours")..];
+        let most = fault.as_ref().map_or(usize::MAX, |(most, _)| *most).min(rest.len());
+        let reply = |message| Ok(v1::GetTaskResultResponse { message: Some(message) });
+        let mut replies = vec![reply(Message::Header(header))];
+        replies.extend(rest[..most].chunks(50_000).map(|piece| reply(Message::Data(piece.to_vec().into()))));
+        replies.extend(fault.map(|(_, status)| Err(status)));
+        replies
+    }
+}
+
 #[tonic::async_trait]
 impl PodlaunchService for Service {
     type LaunchTaskStream = Answers<v1::LaunchTaskResponse>;
@@ -241,9 +269,9 @@ impl PodlaunchService for Service {
 
     async fn get_task_result(
         &self,
-        _: Request<v1::GetTaskResultRequest>,
+        request: Request<v1::GetTaskResultRequest>,
     ) -> Result<Response<Self::GetTaskResultStream>, Status> {
-        Err(Status::unimplemented("task_results"))
+        Ok(Response::new(Box::pin(futures::stream::iter(self.0.result(request.into_inner().offset)))))
     }
 
     async fn acknowledge_events(

@@ -114,7 +114,8 @@ pub struct Row {
     outcome: Option<Arc<StoredOutcome>>,
     presence: Presence,
     notice_version: u64,
-    /// Until when the end of a container of a pod already failed by its deadline is waited for.
+    /// Until when the end of a container of a pod already failed by its deadline, or the word on a result file, is
+    /// waited for.
     end_due: Option<Timestamp>,
 }
 
@@ -219,7 +220,7 @@ impl Row {
         }
         if let Some(outcome) = outcome::decide_after(&self.observation, before) {
             step.effects.push(Effect::StoreOutcome(Box::new(outcome)));
-        } else if outcome::end_is_due(&self.observation) {
+        } else if outcome::end_is_due(&self.observation) || outcome::result_is_due(&self.observation) {
             let wait = SignedDuration::from_secs(self.observation.grace_seconds.saturating_add(END_DUE_SECONDS));
             let at = *self.end_due.get_or_insert(now.saturating_add(wait).unwrap_or(now));
             step.effects.push(Effect::Recheck { at });
@@ -230,7 +231,8 @@ impl Row {
 
     /// The container's end was due by now.
     fn give_up_on_end(&mut self, now: Timestamp, step: &mut Step) {
-        if self.end_due.is_some_and(|at| at <= now) && outcome::end_is_due(&self.observation) {
+        let due = outcome::end_is_due(&self.observation) || outcome::result_is_due(&self.observation);
+        if due && self.end_due.is_some_and(|at| at <= now) {
             let outcome = outcome::decide_overdue(&self.observation, Before::Unknown);
             step.effects.push(Effect::StoreOutcome(Box::new(outcome)));
         }

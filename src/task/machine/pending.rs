@@ -152,7 +152,8 @@ fn unbound(o: &Observation) -> Option<PendingReason> {
 fn bound(o: &Observation) -> Option<PendingReason> {
     let before_primary = |role| matches!(role, Role::Init | Role::Sidecar);
     let early = o.containers.iter().filter(|c| before_primary(c.role));
-    early.chain(o.primary()).find_map(|c| match &c.state {
+    // Without the result's sidecar the primary does not start either.
+    early.chain(o.result_sidecar.as_deref()).chain(o.primary()).find_map(|c| match &c.state {
         ContainerState::Waiting { reason, message } => Some(because(reason::waiting(reason)?, reason, message)),
         _ => None,
     })

@@ -4,7 +4,9 @@ use super::*;
 use crate::task::event::Severity;
 use crate::task::key::TaskKey;
 use crate::task::observation::{Condition, ContainerObservation, Role, Stop, StopCause, Terminated};
+use crate::task::outcome::ResultState;
 use crate::task::policy::{PendingGrace, StoredPolicy, Timeouts};
+use crate::task::result::{MARK, ResultKind, ResultSource, SIDECAR};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -63,6 +65,7 @@ fn pod(state: ContainerState) -> Observation {
             last: None,
         }],
         literals: crate::task::Literals::default(),
+        result_sidecar: None,
     }
 }
 
@@ -480,4 +483,53 @@ fn a_failed_post_start_hook() {
         );
         assert_eq!(outcome.retry_advice, outcome::RetryAdvice::MayHaveSideEffects);
     }
+}
+
+/// A task with a result file whose sidecar is in `sidecar`.
+fn with_file(state: ContainerState, sidecar: ContainerState) -> Observation {
+    let mut o = pod(state);
+    let source = ResultSource { kind: ResultKind::File, path: None, max_bytes: None };
+    (o.policy.result, o.policy.timeouts) = (Some(source), Timeouts::default());
+    let sidecar =
+        ContainerObservation { state: sidecar, name: SIDECAR.into(), role: Role::Sidecar, ..o.containers[0].clone() };
+    o.result_sidecar = Some(Box::new(sidecar));
+    o
+}
+
+#[test]
+fn the_word_on_a_result_file_is_waited_for_and_not_for_ever() {
+    let side = || ContainerState::Running { started: Some(at(4)) };
+    let open = Fed::first(with_file(ContainerState::Running { started: Some(at(5)) }, side()));
+    let ended = open.pod(with_file(exit(0), side()), 10);
+    // The pod's grace and half a minute.
+    assert_eq!(ended.last.effects, [Effect::Recheck { at: at(70) }]);
+    let stored = |fed: &Fed| match &fed.last.effects[..] {
+        [Effect::StoreOutcome(outcome)] => outcome.result.as_ref().map(|result| result.state),
+        other => panic!("{other:?}"),
+    };
+    let again = ended.pod(with_file(exit(0), side()), 60);
+    assert_eq!(again.last.effects, [Effect::Recheck { at: at(70) }], "later news does not put it off");
+    let late = again.input(Input::Tick, 70);
+    assert_eq!(stored(&late), Some(ResultState::Gone));
+
+    let ended = Fed::first(with_file(exit(0), side()));
+    let word = ContainerState::Terminated(Terminated {
+        code: 0,
+        signal: None,
+        reason: "Completed".into(),
+        message: format!("{MARK} missing\n"),
+        started: Some(at(4)),
+        finished: Some(at(11)),
+    });
+    let told = ended.pod(with_file(exit(0), word), 12);
+    assert_eq!(stored(&told), Some(ResultState::Missing));
+}
+
+#[test]
+fn a_sidecar_that_cannot_start_is_what_the_task_waits_for() {
+    let fed = Fed::first(with_file(waiting("PodInitializing"), waiting("ImagePullBackOff")));
+    let pending = fed.row.pending().expect("a reason");
+    assert_eq!((pending.reason, pending.kubernetes_reason.as_str()), (Reason::ImagePullFailed, "ImagePullBackOff"));
+    let of_task = |event: &TaskEvent| matches!(&event.body, TaskEventBody::Container(c) if c.container != "main");
+    assert!(!fed.last.events.iter().any(of_task), "it is none of the task's own");
 }

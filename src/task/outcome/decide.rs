@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::cause::{self, Verdict, advice};
 use super::facts::{Before, Facts, Word, disruption_target, is_start_error};
+use super::result;
 use super::{ContainerSummary, Outcome, PodVersion, REASON_VERSION, Times};
 use crate::task::observation::{ContainerObservation, ContainerState, Observation, StopCause, Terminated};
 
@@ -24,7 +25,8 @@ pub fn decide(o: &Observation) -> Option<Outcome> {
 pub fn decide_after(o: &Observation, before: Before) -> Option<Outcome> {
     let at_end = o.phase_is_terminal() && !end_is_due(o);
     let taken_away = matches!(before, Before::TakenAway(_));
-    if !(at_end || (exit_says_all(o) && !taken_away) || never_to_be_bound(o)) {
+    let own_end = exit_says_all(o) && !taken_away && result::is_settled(o);
+    if !(at_end || own_end || never_to_be_bound(o)) {
         return None;
     }
     Some(decide_overdue(o, before))
@@ -36,12 +38,18 @@ pub fn decide_overdue(o: &Observation, before: Before) -> Outcome {
     build(o, &facts, cause::at_end(o, &facts))
 }
 
-/// kubelet may post the terminal phase of a pod that reached its deadline while its container still
-/// runs through its grace; the true end follows. A pod that something else failed (pod garbage
+/// Whether the primary's own exit says all, and only the word on its result file is still to come: the sidecar is
+/// stopped last.
+pub fn result_is_due(o: &Observation) -> bool {
+    !o.phase_is_terminal() && exit_says_all(o) && !result::is_settled(o)
+}
+
+/// kubelet may post the terminal phase of a pod that reached its deadline while its container (or the result's
+/// sidecar) still runs through its grace; the true end follows. A pod that something else failed (pod garbage
 /// collection, a lost node) has no such end to come.
 pub fn end_is_due(o: &Observation) -> bool {
-    let running = o.primary().is_some_and(|c| matches!(c.state, ContainerState::Running { .. }));
-    running
+    let mut last = o.primary().into_iter().chain(o.result_sidecar.as_deref());
+    last.any(|c| matches!(c.state, ContainerState::Running { .. }))
         && o.phase_is_terminal()
         && o.reason.as_deref() == Some("DeadlineExceeded")
         && o.deletion.is_none()
@@ -105,6 +113,8 @@ fn build(o: &Observation, facts: &Facts<'_>, verdict: Verdict) -> Outcome {
         // Nobody's end decided; what a program said when it was stopped is still worth having.
         None => facts.end.filter(|t| t.exit_code().is_some()),
     };
+    let result = result::of(o, facts);
+    let is_result = result.as_ref().is_some_and(|r| r.is_message(o, decider_end));
     let oom = |t: Option<&Terminated>| t.is_some_and(|t| t.reason == "OOMKilled");
     let (kubernetes_reason, kubernetes_message) = verdict.words.clone();
     Outcome {
@@ -124,7 +134,8 @@ fn build(o: &Observation, facts: &Facts<'_>, verdict: Verdict) -> Outcome {
         container: verdict.container,
         containers: o.containers.iter().map(summary).collect(),
         times: times(o, facts),
-        termination_message: decider_end.map(|t| t.message.clone()).unwrap_or_default(),
+        termination_message: decider_end.filter(|_| !is_result).map(|t| t.message.clone()).unwrap_or_default(),
+        result,
         pod: PodVersion {
             name: o.pod_name.clone(),
             uid: o.uid.clone(),

@@ -21,13 +21,17 @@ mod cause;
 mod codec;
 mod decide;
 mod facts;
+mod result;
 #[cfg(test)]
 mod tests;
 
 pub use codec::{MAX_TEXT, OutcomeError};
-pub use decide::{decide, decide_after, decide_gone, decide_lost, decide_overdue, decide_vanished, end_is_due};
+pub use decide::{
+    decide, decide_after, decide_gone, decide_lost, decide_overdue, decide_vanished, end_is_due, result_is_due,
+};
 pub use facts::Before;
 pub(crate) use facts::deletion_requested;
+pub use result::{ResultState, TaskResult};
 
 /// Version of the list of reasons; raised when a value is added.
 pub const REASON_VERSION: u32 = 1;
@@ -129,8 +133,10 @@ pub struct Outcome {
     pub containers: Vec<ContainerSummary>,
     /// When things happened.
     pub times: Times,
-    /// The termination message of [`Outcome::container`] (≤ 4 KiB); of a primary that succeeded
-    /// also the inline result.
+    /// What the task gave back; unset: none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<TaskResult>,
+    /// The termination message of [`Outcome::container`] (≤ 4 KiB); empty where it is the result.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub termination_message: String,
     /// The pod it was decided from.

@@ -8,11 +8,11 @@ use crate::task::observation::{
 };
 use crate::task::policy::StoredPolicy;
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn terminated(code: i32, reason: &str) -> Terminated {
+pub(super) fn terminated(code: i32, reason: &str) -> Terminated {
     Terminated {
         code,
         signal: None,
@@ -27,7 +27,7 @@ fn unknown() -> Terminated {
     Terminated { started: None, finished: None, ..terminated(137, "ContainerStatusUnknown") }
 }
 
-fn container(name: &str, role: Role, state: ContainerState) -> ContainerObservation {
+pub(super) fn container(name: &str, role: Role, state: ContainerState) -> ContainerObservation {
     ContainerObservation {
         name: name.into(),
         role,
@@ -40,12 +40,12 @@ fn container(name: &str, role: Role, state: ContainerState) -> ContainerObservat
     }
 }
 
-fn waiting() -> ContainerState {
+pub(super) fn waiting() -> ContainerState {
     ContainerState::Waiting { reason: "ContainerCreating".into(), message: String::new() }
 }
 
 /// A bound pod whose primary is in `state`.
-fn pod(phase: &str, state: ContainerState) -> Observation {
+pub(super) fn pod(phase: &str, state: ContainerState) -> Observation {
     Observation {
         key: TaskKey::new("", "ns", "t", 1).unwrap(),
         pod_name: "t-x".into(),
@@ -77,14 +77,15 @@ fn pod(phase: &str, state: ContainerState) -> Observation {
         conditions: Vec::new(),
         containers: vec![container("main", Role::Primary, state)],
         literals: crate::task::Literals::default(),
+        result_sidecar: None,
     }
 }
 
-fn ended(phase: &str, t: Terminated) -> Observation {
+pub(super) fn ended(phase: &str, t: Terminated) -> Observation {
     pod(phase, ContainerState::Terminated(t))
 }
 
-fn with(mut o: Observation, change: impl FnOnce(&mut Observation)) -> Observation {
+pub(super) fn with(mut o: Observation, change: impl FnOnce(&mut Observation)) -> Observation {
     change(&mut o);
     o
 }

@@ -29,6 +29,7 @@ pub use short::{HostAlias, Network, Placement, ShortForm, Toleration};
 pub use volume::{DownwardFile, DownwardSource, KeyFile, ProjectedSource, Volume, VolumeSource};
 
 use super::policy::{LogSelection, Timeouts};
+use super::result::ResultSource;
 
 /// One thing that is wrong in a request. A field is named as the contract names it
 /// (`spec.container.image`), one inside the manifest by its Kubernetes path behind a colon
@@ -91,6 +92,9 @@ pub struct TaskSpec {
     /// Restart policy; unset is the manifest's, else Never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<RestartPolicy>,
+    /// Where the result is taken from; unset: it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultSource>,
     /// Which logs are delivered. Changes nothing about what runs, so it is not serialized.
     #[serde(skip)]
     pub logs: LogSelection,

@@ -18,8 +18,26 @@ pub const UBUNTU: &str = "ubuntu:16.04";
 pub const UNPULLABLE: &str = "registry.invalid/x:1";
 
 /// What the tests' scripts use.
-const PROGRAMS: [&str; 14] =
-    ["sh", "sleep", "seq", "cat", "printf", "head", "tail", "tr", "echo", "true", "false", "wc", "env", "kill"];
+const PROGRAMS: [&str; 18] = [
+    "sh",
+    "sleep",
+    "seq",
+    "cat",
+    "printf",
+    "head",
+    "tail",
+    "tr",
+    "echo",
+    "true",
+    "false",
+    "wc",
+    "env",
+    "kill",
+    "base64",
+    "sha256sum",
+    "mkdir",
+    "chmod",
+];
 
 /// Answers exactly the blog post's arguments, for hosts without Python.
 const STAND_IN: &str = r#"#!/bin/sh

@@ -9,6 +9,7 @@ use super::collected::Collected;
 use super::stream::{Message, TaskStream};
 use super::v1;
 use super::v1::podlaunch_service_client::PodlaunchServiceClient;
+use super::wait;
 
 /// A client on one connection.
 #[derive(Debug, Clone)]
@@ -64,6 +65,24 @@ impl Podlaunch {
     pub async fn cancel(&self, key: v1::TaskKey, reason: &str) -> Result<v1::CancelTaskResponse, Status> {
         let request = v1::CancelTaskRequest { key: Some(key), reason: reason.to_owned(), ..Default::default() };
         Ok(self.grpc.clone().cancel_task(request).await?.into_inner())
+    }
+
+    /// Reads a task's result from `offset` on: the header and the bytes.
+    pub async fn result(&self, key: v1::TaskKey, offset: u64) -> Result<(v1::TaskResult, Vec<u8>), Status> {
+        use v1::get_task_result_response::Message as M;
+        let request = v1::GetTaskResultRequest { key: Some(key), offset };
+        let mut answer = self.grpc.clone().get_task_result(request).await?.into_inner();
+        let (mut header, mut data) = (None, Vec::new());
+        while let Some(response) = wait::guarded("the result", answer.message()).await? {
+            match response.message.expect("a message is set") {
+                M::Header(first) => assert!(header.replace(first).is_none(), "one header"),
+                M::Data(piece) => {
+                    assert!(header.is_some() && piece.len() <= 64 << 10, "the header first, then pieces of 64 KiB");
+                    data.extend_from_slice(&piece);
+                }
+            }
+        }
+        Ok((header.expect("a header"), data))
     }
 
     pub async fn info(&self) -> v1::GetServerInfoResponse {

@@ -17,7 +17,7 @@ pub use container::{ContainerArgs, MessagePolicy, PullPolicy};
 pub use pod::{PodArgs, Restart};
 
 use super::target::{RetryArgs, TargetArgs};
-use super::value::{Grace, duration, positive_duration};
+use super::value::{Grace, duration, positive_duration, size};
 
 /// `podlaunch run`.
 #[derive(Debug, Clone, Args)]
@@ -55,6 +55,10 @@ pub struct RunArgs {
     /// Timeouts.
     #[command(flatten)]
     pub timeouts: TimeoutArgs,
+
+    /// Its result.
+    #[command(flatten)]
+    pub result: RunResultArgs,
 
     /// What is printed.
     #[command(flatten)]
@@ -138,6 +142,33 @@ pub struct TimeoutArgs {
     /// How long to wait for resource quota [default: not at all]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub wait_for_quota: Option<Duration>,
+}
+
+/// Where a task's result is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResultFrom {
+    /// The primary container's termination message.
+    Message,
+    /// A file.
+    File,
+}
+
+/// What the task gives back; `podlaunch result` prints it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Result")]
+pub struct RunResultArgs {
+    /// The task's result: its termination message (/dev/termination-log, less than 4 KiB), or the file
+    /// /airflow/xcom/return.json [default: it has none]
+    #[arg(long, value_name = "FROM")]
+    pub result: Option<ResultFrom>,
+
+    /// The task's result is this file of the primary container; its directory becomes a volume
+    #[arg(long, value_name = "PATH")]
+    pub result_file: Option<String>,
+
+    /// The largest result that is taken [default: 1Mi]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub result_max_size: Option<u64>,
 }
 
 /// What is printed.
