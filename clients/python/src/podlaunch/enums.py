@@ -14,7 +14,7 @@ class ErrorReason(OpenEnum):
     """The reasons of errors. `google.rpc.ErrorInfo.reason` is the value's name without `ERROR_REASON_`, its
     domain is `podlaunch.dev`. An open list; each value names its gRPC code and what to do. ErrorInfo.metadata
     has, where they are known: `cluster`, `namespace`, `task_id`, `attempt`, `pod_name`, `pod_uid`, `field`,
-    `limit`, `feature`, `kubernetes_reason`, `kubernetes_code`."""
+    `limit`, `feature`, `result_state`, `kubernetes_reason`, `kubernetes_code`."""
 
     UNSPECIFIED = 0
     """Never sent; stands for a reason newer than this contract: go by the gRPC code."""
@@ -64,7 +64,8 @@ class ErrorReason(OpenEnum):
     """FAILED_PRECONDITION with RetryInfo. A pod of this name is being deleted. Repeat."""
 
     TASK_ACTIVE = 24
-    """FAILED_PRECONDITION. The task is not finished: DeleteTask needs it to be. Cancel it, then repeat."""
+    """FAILED_PRECONDITION. The task is not finished: DeleteTask and GetTaskResult need it to be. Wait for its end
+    or cancel it, then repeat."""
 
     POD_UID_MISMATCH = 25
     """FAILED_PRECONDITION. The pod has another uid than the one asked for. Final."""
@@ -74,11 +75,12 @@ class ErrorReason(OpenEnum):
     window is over. Said only after a look at Kubernetes itself. Final."""
 
     TASK_RELEASED = 31
-    """NOT_FOUND. The task has ended and was released: what the call needs (its result; for a cursor, its pod and
-    record) is gone. Final."""
+    """NOT_FOUND. The task has ended and was released: what the call needs (for a cursor, its pod and record) is
+    gone. Final."""
 
     RESULT_UNAVAILABLE = 32
-    """NOT_FOUND. The task has no result, or it could not be kept; see ResultState. Final. Feature `task_results`."""
+    """NOT_FOUND. The task has no result, or none that is to be had (any more); metadata `result_state` is the
+    ResultState, absent where the task asked for none. Final. Feature `task_results`."""
 
     NAMESPACE_NOT_SERVED = 40
     """FAILED_PRECONDITION in a launch, NOT_FOUND in other calls. This server does not serve the namespace. Final
@@ -522,19 +524,24 @@ class ResultState(OpenEnum):
     """There is none: the task did not ask for one."""
 
     INLINE = 1
-    """Inline: `data` is all of it."""
+    """`data` is all of it."""
 
     STORED = 2
-    """Too large for the outcome: GetTaskResult has it while the pod or its archive exists."""
+    """Too large for the outcome: GetTaskResult has it while the pod or its archive exists. Of a file up to some
+    3,900 bytes of ASCII text or 2,800 of anything else are INLINE, in pods of more than three containers fewer."""
 
     MISSING = 3
-    """The task wrote none."""
+    """The task wrote none, or never ran."""
 
     TOO_LARGE = 4
-    """It is larger than ResultSource.max_bytes and was not taken."""
+    """It is larger than ResultSource.max_bytes, or than Kubernetes keeps of a termination message, and was not
+    taken."""
 
     GONE = 5
     """It was lost with the pod before it could be read."""
+
+    UNREADABLE = 6
+    """There is something at its path that is no file, or that its owner does not let the sidecar read."""
 
 
 class TaskSource(OpenEnum):
@@ -745,10 +752,17 @@ class ResultKind(OpenEnum):
     """TERMINATION_MESSAGE."""
 
     TERMINATION_MESSAGE = 1
-    """The primary container's termination log (`/dev/termination-log`), at most 4 KiB."""
+    """The primary container's termination message (`/dev/termination-log`): text of less than 4 KiB, in a pod of
+    more than three containers less than 12 KiB divided by their number. Kubernetes cuts a longer one, so one that
+    fills its share is TOO_LARGE; bytes that are not UTF-8 do not survive. Only an exit with code 0 gives a
+    result: the message of a failed container may be the last lines of its log."""
 
     FILE = 2
-    """A file, read by a sidecar that podlaunch adds."""
+    """A file of any bytes, taken by a native sidecar that podlaunch adds, whatever the exit code is: from the
+    pod's own containers a failed, cancelled or timed out task's too. The sidecar is told to stop when the pod's
+    regular containers have ended, so the outcome comes one to two seconds later than without; where other regular
+    containers run on after the primary one, no later than the pod's grace and 30 s after its end, and the result
+    is then GONE."""
 
 
 class PreviousActivePolicy(OpenEnum):

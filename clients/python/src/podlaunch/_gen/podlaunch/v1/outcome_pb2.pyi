@@ -59,6 +59,7 @@ class ResultState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RESULT_STATE_MISSING: _ClassVar[ResultState]
     RESULT_STATE_TOO_LARGE: _ClassVar[ResultState]
     RESULT_STATE_GONE: _ClassVar[ResultState]
+    RESULT_STATE_UNREADABLE: _ClassVar[ResultState]
 ORIGIN_UNSPECIFIED: Origin
 ORIGIN_USER: Origin
 ORIGIN_CALLER: Origin
@@ -90,6 +91,7 @@ RESULT_STATE_STORED: ResultState
 RESULT_STATE_MISSING: ResultState
 RESULT_STATE_TOO_LARGE: ResultState
 RESULT_STATE_GONE: ResultState
+RESULT_STATE_UNREADABLE: ResultState
 
 class StopInfo(_message.Message):
     __slots__ = ("cause", "caller", "reason", "time", "grace")

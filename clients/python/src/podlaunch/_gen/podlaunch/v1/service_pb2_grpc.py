@@ -300,11 +300,12 @@ class PodlaunchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetTaskResult(self, request, context):
-        """Streams the bytes of a result that is too large for the Termination (over 4 KiB).
+        """Streams the bytes of a finished task's result, also of one that is in the Termination.
 
-        To be had while the pod or its archive exists. Resume by `offset`.
-
-        Not available yet: answers UNIMPLEMENTED / FEATURE_UNAVAILABLE. Feature `task_results`.
+        The header comes first, then the bytes. Ends with OK only after the last of them; they are the result if size and
+        SHA-256 are the header's, which the reader checks. Resume by `offset`. To be had while the pod or its archive
+        exists, an INLINE one as long as the outcome. FAILED_PRECONDITION / TASK_ACTIVE before the end, NOT_FOUND /
+        RESULT_UNAVAILABLE where there is none. Safe to repeat. Feature `task_results`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
