@@ -145,7 +145,7 @@ impl Frame {
         let padded = line.ends_with(b"=");
         let coding = if padded { &BASE64 } else { &BASE64_NOPAD };
         // Without padding only whole groups of four have one meaning.
-        let bytes = coding.decode(line).ok().filter(|_| line.len() % 4 == 0).ok_or(FrameError::Damaged)?;
+        let bytes = coding.decode(line).ok().filter(|_| line.len().is_multiple_of(4)).ok_or(FrameError::Damaged)?;
         self.read += bytes.len() as u64;
         if self.read > self.expected.size {
             return Err(FrameError::Damaged);
