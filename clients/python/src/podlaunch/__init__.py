@@ -17,8 +17,8 @@ from __future__ import annotations
 from podlaunch._channel import Tls, token_file
 from podlaunch._session import Retrying
 from podlaunch._version import VERSION as __version__  # noqa: N811
-from podlaunch.aio import AsyncClient, AsyncTaskStream
-from podlaunch.client import Client, TaskStream
+from podlaunch.aio import AsyncClient, AsyncResultStream, AsyncTaskStream
+from podlaunch.client import Client, ResultStream, TaskStream
 from podlaunch.enums import (
     AcceptedHow,
     CancelResult,
@@ -36,6 +36,8 @@ from podlaunch.enums import (
     PreviousActivePolicy,
     Reason,
     RestartPolicy,
+    ResultKind,
+    ResultState,
     RetryAdvice,
     StopCause,
     StreamStart,
@@ -46,6 +48,7 @@ from podlaunch.enums import (
 from podlaunch.errors import (
     AccessDeniedError,
     AlreadyExistsError,
+    DamagedResultError,
     ExhaustedError,
     FieldViolation,
     GaveUpError,
@@ -53,6 +56,7 @@ from podlaunch.errors import (
     NotFoundError,
     PodlaunchError,
     PreconditionError,
+    ResultUnavailableError,
     UnavailableError,
     UnimplementedError,
 )
@@ -85,10 +89,11 @@ from podlaunch.model import (
     StopInfo,
     Task,
     TaskKey,
+    TaskResult,
     TaskTimes,
     Validated,
 )
-from podlaunch.spec import ConfigMapKey, FieldPath, SecretKey, Spec
+from podlaunch.spec import ConfigMapKey, FieldPath, Result, SecretKey, Spec
 
 __all__ = [
     "TERMINAL_STATES",
@@ -97,6 +102,7 @@ __all__ = [
     "AccessDeniedError",
     "AlreadyExistsError",
     "AsyncClient",
+    "AsyncResultStream",
     "AsyncTaskStream",
     "CancelResult",
     "Cancelled",
@@ -110,6 +116,7 @@ __all__ = [
     "ContainerStatus",
     "ContainerTerminated",
     "ContainerWaiting",
+    "DamagedResultError",
     "Delivery",
     "DeliveryVerdict",
     "EndOfAvailable",
@@ -142,6 +149,11 @@ __all__ = [
     "PreviousActivePolicy",
     "Reason",
     "RestartPolicy",
+    "Result",
+    "ResultKind",
+    "ResultState",
+    "ResultStream",
+    "ResultUnavailableError",
     "RetryAdvice",
     "Retrying",
     "SecretKey",
@@ -154,6 +166,7 @@ __all__ = [
     "StreamUntil",
     "Task",
     "TaskKey",
+    "TaskResult",
     "TaskState",
     "TaskStream",
     "TaskTimes",

@@ -20,6 +20,7 @@ from podlaunch import _requests as requests
 from podlaunch import v1
 from podlaunch._channel import Address, Metadata, Tls, Token, address, call_metadata
 from podlaunch._requests import AnyKey
+from podlaunch._result import Download, ResultBase, StartResult
 from podlaunch._session import Contact, Patience, Request, Retrying, Session
 from podlaunch.enums import EventKind, PreviousActivePolicy, StreamStart, StreamUntil
 from podlaunch.errors import error_of_rpc
@@ -103,9 +104,10 @@ class StreamBase:
 
 
 StreamT = TypeVar("StreamT", bound=StreamBase)
+ResultT = TypeVar("ResultT", bound=ResultBase)
 
 
-class ClientBase(ABC, Generic[StreamT]):
+class ClientBase(ABC, Generic[StreamT, ResultT]):
     """What a client is given, and the calls that only make a stream."""
 
     def __init__(
@@ -186,6 +188,26 @@ class ClientBase(ABC, Generic[StreamT]):
         )
         return self._stream(request, metadata, on_retry)
 
+    def result(
+        self,
+        key: AnyKey,
+        *,
+        offset: int = 0,
+        metadata: Metadata = (),
+        on_retry: Optional[OnRetry] = None,
+    ) -> ResultT:
+        """The bytes of a finished task's result, in pieces; `read` gives them all.
+
+        They are compared with the size and SHA-256 that the server announces; from another `offset` than 0 only with
+        the size. Raises ResultUnavailableError where there is none, PreconditionError before the task's end.
+        """
+
+        def start(request: v1.GetTaskResultRequest) -> Any:
+            return self._start("GetTaskResult", request, metadata)
+
+        download = Download(requests.task_key(key), offset, self._patience(), self._contact)
+        return self._new_result(download, start, on_retry or self._on_retry)
+
     @abstractmethod
     def _connect(self) -> Any:
         """A channel, not yet connected."""
@@ -193,6 +215,10 @@ class ClientBase(ABC, Generic[StreamT]):
     @abstractmethod
     def _new_stream(self, session: Session, call: Start, on_retry: OnRetry) -> StreamT:
         """A stream of this client's kind."""
+
+    @abstractmethod
+    def _new_result(self, download: Download, call: StartResult, on_retry: OnRetry) -> ResultT:
+        """A result's stream of this client's kind."""
 
     def _stream(self, request: Request, metadata: Metadata, on_retry: Optional[OnRetry]) -> StreamT:
         def start(request: Request) -> Any:

@@ -17,6 +17,7 @@ from podlaunch import _requests as requests
 from podlaunch._base import ClientBase, OnRetry, Start, StreamBase
 from podlaunch._channel import Metadata
 from podlaunch._requests import AnyKey, Call
+from podlaunch._result import Download, ResultBase, StartResult
 from podlaunch._session import Session
 from podlaunch.errors import PodlaunchError, error_of_rpc
 from podlaunch.events import Event, Termination
@@ -138,7 +139,43 @@ class AsyncTaskStream(StreamBase, AsyncIterator[Event]):
         self._call = self._read = None
 
 
-class AsyncClient(ClientBase[AsyncTaskStream]):
+class AsyncResultStream(ResultBase, AsyncIterator[bytes]):
+    """The bytes of a result, in pieces, each once, whatever breaks meanwhile. Ends only if all came and are right."""
+
+    async def read(self) -> bytes:
+        """All of them, from here on."""
+        return b"".join([piece async for piece in self])
+
+    async def __anext__(self) -> bytes:
+        while not self._over:
+            if self._call is None:
+                self._call = self._start(self._download.request())
+            try:
+                response = await self._call.read()
+            except grpc.RpcError as error:
+                await asyncio.sleep(self._broken(error, time.monotonic()).delay)
+                continue
+            if response is _EOF:
+                self._complete()
+                continue
+            data = self._take(response)
+            if data:
+                return data
+        raise StopAsyncIteration
+
+    async def __aenter__(self) -> AsyncResultStream:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(ClientBase[AsyncTaskStream, AsyncResultStream]):
     """As `Client`, for asyncio. Belongs to the event loop in which it is first used."""
 
     async def validate(self, key: AnyKey, spec: AnySpec, *, metadata: Metadata = ()) -> Validated:
@@ -187,6 +224,9 @@ class AsyncClient(ClientBase[AsyncTaskStream]):
 
     def _new_stream(self, session: Session, call: Start, on_retry: OnRetry) -> AsyncTaskStream:
         return AsyncTaskStream(session, call, on_retry)
+
+    def _new_result(self, download: Download, call: StartResult, on_retry: OnRetry) -> AsyncResultStream:
+        return AsyncResultStream(download, call, on_retry)
 
     async def _unary(self, call: Call[T], metadata: Metadata) -> T:
         session = self._repeats()

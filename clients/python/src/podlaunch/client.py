@@ -18,6 +18,7 @@ from podlaunch import _requests as requests
 from podlaunch._base import FIRST_CONTACT, RETRY_FOR, ClientBase, OnRetry, Start, StreamBase, log_retry
 from podlaunch._channel import Metadata
 from podlaunch._requests import AnyKey, Call
+from podlaunch._result import Download, ResultBase, StartResult
 from podlaunch._session import Response, Session
 from podlaunch.errors import PodlaunchError, error_of_rpc
 from podlaunch.events import Event, Termination
@@ -134,7 +135,43 @@ class TaskStream(StreamBase, Iterator[Event]):
         timer.start()
 
 
-class Client(ClientBase[TaskStream]):
+class ResultStream(ResultBase, Iterator[bytes]):
+    """The bytes of a result, in pieces, each once, whatever breaks meanwhile. Ends only if all came and are right."""
+
+    def read(self) -> bytes:
+        """All of them, from here on."""
+        return b"".join(self)
+
+    def __next__(self) -> bytes:
+        while not self._over:
+            if self._call is None:
+                self._call = self._start(self._download.request())
+            try:
+                response = next(self._call)
+            except StopIteration:
+                self._complete()
+                continue
+            except grpc.RpcError as error:
+                time.sleep(self._broken(error, time.monotonic()).delay)
+                continue
+            data = self._take(response)
+            if data:
+                return data
+        raise StopIteration
+
+    def __enter__(self) -> ResultStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+
+class Client(ClientBase[TaskStream, ResultStream]):
     """A client of one server (or of a name behind which all replicas are). Threads may share it.
 
     `target`: `unix:///path`, `host:port`, `https://host:port`. `retry_for`: for how long (s) calls and streams go on
@@ -188,6 +225,9 @@ class Client(ClientBase[TaskStream]):
 
     def _new_stream(self, session: Session, call: Start, on_retry: OnRetry) -> TaskStream:
         return TaskStream(session, call, on_retry)
+
+    def _new_result(self, download: Download, call: StartResult, on_retry: OnRetry) -> ResultStream:
+        return ResultStream(download, call, on_retry)
 
     def _unary(self, call: Call[T], metadata: Metadata) -> T:
         session = self._repeats()

@@ -13,6 +13,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from podlaunch.enums import ResultState
+
 DOMAIN = "podlaunch.dev"
 """The domain of podlaunch's reasons."""
 
@@ -101,6 +103,23 @@ class NotFoundError(PodlaunchError):
     """NOT_FOUND: there is no such task, or what is asked of it is gone."""
 
 
+class ResultUnavailableError(NotFoundError):
+    """NOT_FOUND: the task has no result, or none that is to be had any more.
+
+    `state` says which; UNSPECIFIED: the task asked for none.
+    """
+
+    @property
+    def state(self) -> ResultState:
+        """How the outcome has it."""
+        name = str(self.metadata.get("result_state", "")).replace("RESULT_STATE_", "", 1)
+        return ResultState.__members__.get(name, ResultState.UNSPECIFIED)
+
+
+class DamagedResultError(PodlaunchError):
+    """DATA_LOSS: the bytes that came are not those that the server announced. Nothing of them is to be used."""
+
+
 class AlreadyExistsError(PodlaunchError):
     """ALREADY_EXISTS: the key was launched with another spec, or the pod's name is somebody else's."""
 
@@ -175,6 +194,8 @@ def error_of(code: grpc.StatusCode, message: str, trailers: Optional[Trailers] =
     """The error of a call that ended with `code`."""
     status = _status(trailers)
     details = None if status is None else _details(status)
+    if details is not None and details.reason == "RESULT_UNAVAILABLE":
+        return ResultUnavailableError(code, message, details)
     return _CLASSES.get(code, PodlaunchError)(code, message, details)
 
 

@@ -20,7 +20,7 @@ from google.protobuf.duration_pb2 import Duration as ProtoDuration
 
 from podlaunch import v1
 from podlaunch._open_enum import number
-from podlaunch.enums import ImagePullPolicy, LogContainers, Reason, RestartPolicy
+from podlaunch.enums import ImagePullPolicy, LogContainers, Reason, RestartPolicy, ResultKind
 
 Duration = Union[float, timedelta]
 """Seconds, or a timedelta."""
@@ -54,6 +54,29 @@ class FieldPath:
     """A field of the pod, such as `metadata.name`, for an environment variable."""
 
     path: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a task's result is taken from: `Result.message()` or `Result.file()`."""
+
+    kind: ResultKind
+    path: str = ""
+    max_bytes: int = 0
+
+    @classmethod
+    def message(cls, *, max_bytes: int = 0) -> Result:
+        """The termination message, /dev/termination-log: text of less than 4 KiB."""
+        return cls(ResultKind.TERMINATION_MESSAGE, max_bytes=max_bytes)
+
+    @classmethod
+    def file(cls, path: str = "", *, max_bytes: int = 0) -> Result:
+        """A file; default: /airflow/xcom/return.json, 1 MiB at most. Its directory becomes a volume."""
+        return cls(ResultKind.FILE, path, max_bytes)
+
+    def to_proto(self) -> v1.ResultSource:
+        """As the contract's message."""
+        return v1.ResultSource(kind=number(self.kind), path=self.path, max_bytes=self.max_bytes)
 
 
 EnvValue = Union[str, SecretKey, ConfigMapKey, FieldPath]
@@ -91,6 +114,7 @@ class Spec:
     lost_timeout: Optional[Duration] = None
     pending_graces: Mapping[Reason, Duration] = field(default_factory=dict)
     logs: Optional[Logs] = None
+    result: Optional[Result] = None
     template: str = ""
 
     def to_proto(self) -> v1.TaskSpec:
@@ -105,6 +129,8 @@ class Spec:
                 getattr(spec, name).CopyFrom(part)
         if self.logs is not None:
             spec.logs.CopyFrom(log_selection(self.logs))
+        if self.result is not None:
+            spec.result.CopyFrom(self.result.to_proto())
         return spec
 
     def _container(self) -> v1.ContainerSpec:

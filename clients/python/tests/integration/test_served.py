@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Iterable
 from typing import Callable
@@ -26,6 +27,9 @@ from podlaunch import (
     NoticeKind,
     PodNotice,
     Reason,
+    Result,
+    ResultState,
+    ResultUnavailableError,
     RetryAdvice,
     Retrying,
     Spec,
@@ -230,3 +234,32 @@ def test_a_plain_stub_over_the_same_socket(serve_embedded: Serve) -> None:
     with grpc.insecure_channel(serve_embedded().target, options=options) as channel:
         stub = v1.PodlaunchServiceStub(channel)  # type: ignore[no-untyped-call]
         assert stub.GetServerInfo(v1.GetServerInfoRequest()).version
+
+
+def test_a_result_of_either_size(serve_embedded: Serve, task_id: str) -> None:
+    target = serve_embedded().target
+    script = 'F="${PODLAUNCH_CONTAINER_ROOT-}/out/r"; head -c %d /dev/urandom > "$F"; sha256sum < "$F"'
+
+    def spec(size: int) -> Spec:
+        return Spec(image="busybox:1", command=["sh", "-c", script % size], result=Result.file("/out/r"))
+
+    async def awaited(name: str) -> bytes:
+        async with AsyncClient(target) as client:
+            return await client.result(name).read()
+
+    with Client(target) as client:
+        for size, state in ((100, ResultState.INLINE), (200_000, ResultState.STORED)):
+            name = f"{task_id}-{size}"
+            with client.launch(name, spec(size)) as stream:
+                printed = b"".join(line.data for line in lines_of(stream))
+                assert stream.termination is not None
+                outcome = stream.termination.outcome
+            assert outcome.result is not None
+            assert (outcome.result.state, outcome.result.size_bytes) == (state, size)
+            data = client.result(name).read()
+            assert hashlib.sha256(data).hexdigest() == printed.split()[0].decode()
+            assert asyncio.run(awaited(name)) == data
+            assert client.result(name, offset=60).read() == data[60:]
+        client.launch(f"{task_id}-none", shell("true")).wait()
+        with pytest.raises(ResultUnavailableError):
+            client.result(f"{task_id}-none").read()

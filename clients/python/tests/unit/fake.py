@@ -6,6 +6,7 @@ cursor of the n-th event: b"<n>"; of Accepted: where the stream starts
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import threading
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from podlaunch import v1
 from podlaunch._open_enum import number
-from podlaunch.enums import AcceptedHow, CancelResult, FeatureState, TaskState
+from podlaunch.enums import AcceptedHow, CancelResult, FeatureState, ResultState, TaskState
 
 KEY = v1.TaskKey(cluster="c", namespace="n", task_id="t", attempt=1)
 
@@ -95,6 +96,9 @@ class Fake(v1.PodlaunchServiceServicer):
     hold: threading.Event = field(default_factory=threading.Event)
     """With `hold_after`: streams stand still after so many events until this is set."""
     hold_after: Optional[int] = None
+    result: bytes = b""
+    announced: Optional[bytes] = None
+    """What the header is of, if not of `result`."""
 
     def __post_init__(self) -> None:
         self._faults = iter(self.script)
@@ -111,6 +115,26 @@ class Fake(v1.PodlaunchServiceServicer):
         if isinstance(fault, Refuse):
             self._abort(context, fault.code, fault.details)
         return v1.GetTaskResponse(task=v1.Task(key=request.key, state=number(TaskState.RUNNING)))
+
+    def GetTaskResult(self, request: Any, context: Any) -> Iterator[Any]:
+        """Breaks after as many bytes as `End.events` says."""
+        self._note(request, context)
+        fault = next(self._faults, None)
+        if isinstance(fault, Refuse):
+            self._abort(context, fault.code, fault.details)
+        whole = self.result if self.announced is None else self.announced
+        header = v1.TaskResult(
+            state=number(ResultState.STORED), size_bytes=len(whole), sha256=hashlib.sha256(whole).digest()
+        )
+        yield v1.GetTaskResultResponse(header=header)
+        yield v1.GetTaskResultResponse()  # a message newer than the client
+        rest = self.result[request.offset :]
+        if isinstance(fault, End):
+            rest = rest[: fault.events]
+        for place in range(0, len(rest), 1000):
+            yield v1.GetTaskResultResponse(data=rest[place : place + 1000])
+        if isinstance(fault, End) and fault.code is not None:
+            self._abort(context, fault.code, ())
 
     def CancelTask(self, request: Any, context: Any) -> Any:
         self._note(request, context)
