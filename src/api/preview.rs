@@ -10,6 +10,7 @@ use super::encode;
 use super::errors::{Context, Fault, invalid};
 use super::scrub::Scrubber;
 use crate::pod::build::{self, Finalizer};
+use crate::pod::result::ResultSettings;
 use crate::proto::v1;
 use crate::task::Instance;
 use crate::task::fingerprint::fingerprint;
@@ -42,6 +43,8 @@ pub fn preview(request: v1::LaunchTaskRequest) -> Result<v1::Validated, Status> 
         traceparent: None,
         finalizer: Finalizer::Off,
         default_startup_seconds: None,
+        waited_seconds: 0,
+        result: &ResultSettings::default(),
     })
     .map_err(wrong)?;
     Ok(v1::Validated {

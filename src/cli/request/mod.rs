@@ -13,9 +13,7 @@ mod volumes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::args::{
-    DryRun, Grace, Pair, ResultFrom, RunArgs, RunOutputArgs, RunResultArgs, Switch, TimeoutArgs,
-};
+use super::args::{DryRun, Grace, Pair, ResultFrom, RunArgs, RunOutputArgs, RunResultArgs, Switch, TimeoutArgs};
 use super::failure::Failure;
 use super::print::lines::Marks;
 use crate::proto::v1;
