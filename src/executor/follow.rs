@@ -366,6 +366,10 @@ impl Follower {
     }
 
     pub fn request(&self, mode: ReadMode) -> Result<LogRequest, LogRefusal> {
+        // The API knows logs by name, which may be another pod's by now.
+        if self.view().presence == Presence::Gone {
+            return Err(LogRefusal::Gone("the pod is gone".into()));
+        }
         let Some(run) = self.run() else {
             return Err(LogRefusal::Gone("a later run of the container has taken its place".into()));
         };

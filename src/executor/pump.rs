@@ -13,10 +13,10 @@ use super::outlet::{Closed, Outlet};
 use super::stream::{ContainerDelivery, Filter, Raw, Show, Start, Until};
 use super::table::Entry;
 use super::{ExecError, Executor};
-use crate::logs::{Delivery, DeliveryBuilder, Position};
+use crate::logs::{Delivery, DeliveryBuilder, Position, ReadEnd, TruncatedCause};
 use crate::task::cursor::LogMark;
 use crate::task::event::{ContainerChange, ContainerPhase};
-use crate::task::{Cursor, LogSelection, TaskEvent, TaskEventBody};
+use crate::task::{ContainerObservation, ContainerState, Cursor, LogSelection, TaskEvent, TaskEventBody};
 
 /// A container run.
 type RunKey = (Arc<str>, u32);
@@ -232,8 +232,13 @@ impl Pump {
             runs.sort_by_key(|(run, _)| run.1);
             let wanted = self.logs.includes(&container.name, &seen.primary);
             if runs.is_empty() {
-                let delivery = if wanted { None } else { Some(Delivery::not_requested()) };
-                let delivery = delivery.or_else(|| Some(nothing_to_read()));
+                let mark = self.cursor.log(&container.name, container.restarts);
+                let delivery = match (wanted, has_started(container)) {
+                    (false, _) => Some(Delivery::not_requested()),
+                    (true, false) => Some(nothing_to_read()),
+                    // Only a record is left of it: what came before is all there is.
+                    (true, true) => mark.and_then(ended).or_else(|| Some(gone(mark))),
+                };
                 all.push(ContainerDelivery {
                     container: container.name.clone(),
                     restart: container.restarts,
@@ -271,8 +276,25 @@ fn ended(mark: &LogMark) -> Option<Delivery> {
     })
 }
 
+fn has_started(container: &ContainerObservation) -> bool {
+    match &container.state {
+        ContainerState::Running { .. } => true,
+        ContainerState::Terminated(end) => {
+            end.exit_code().is_some() || end.started.is_some_and(|at| at.as_second() > 0)
+        }
+        ContainerState::Waiting { .. } | ContainerState::Unset => container.last.is_some(),
+    }
+}
+
+/// The delivery of a log that went with its pod.
+fn gone(mark: Option<&LogMark>) -> Delivery {
+    let builder = mark.map(|m| m.delivery).unwrap_or_default();
+    let position = mark.map_or_else(Position::start, |m| m.position.clone());
+    builder.finish(&position, ReadEnd::Cut(TruncatedCause::PodGone), None, u64::MAX)
+}
+
 /// The delivery of a container that never started: there was nothing to read, and all of it came.
 fn nothing_to_read() -> Delivery {
     let builder = DeliveryBuilder::default();
-    builder.finish(&Position::start(), crate::logs::ReadEnd::NeverStarted, None, u64::MAX)
+    builder.finish(&Position::start(), ReadEnd::NeverStarted, None, u64::MAX)
 }

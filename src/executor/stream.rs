@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::disconnect::Listening;
 use super::outlet::Outlet;
 use super::pump::{Plan, Pump};
 use super::table::Entry;
@@ -28,7 +29,7 @@ use crate::logs;
 use crate::task::cursor::binding;
 use crate::task::event::{TaskEvent, TaskEventBody};
 use crate::task::observation::StoredOutcome;
-use crate::task::{Cursor, LogSelection};
+use crate::task::{Cursor, LogSelection, TaskKey};
 
 /// Items between the pump and the reader; with 64 KiB chunks this bounds a stalled stream's memory.
 const CHANNEL: usize = 4;
@@ -199,6 +200,7 @@ pub struct TaskStream {
     stall_limit: Duration,
     _pump: AbortOnDropHandle<()>,
     _place: OwnedSemaphorePermit,
+    _listening: Listening,
 }
 
 impl Executor {
@@ -223,7 +225,18 @@ impl Executor {
         let pump = Pump::new(self.clone(), entry.clone(), cursor.clone(), outlet, Plan { start, until, filter });
         let pump = AbortOnDropHandle::new(self.inner.tasks.spawn(pump.run()));
         let stall_limit = self.stall_limit();
-        Ok(TaskStream { items, cursor, sequence: 0, ended: false, stalled, stall_limit, _pump: pump, _place: place })
+        let listening = self.listen(entry);
+        Ok(TaskStream {
+            items,
+            cursor,
+            sequence: 0,
+            ended: false,
+            stalled,
+            stall_limit,
+            _pump: pump,
+            _place: place,
+            _listening: listening,
+        })
     }
 
     /// Reads a cursor that a caller gave back, for this task.
@@ -231,6 +244,11 @@ impl Executor {
         let cursor = Cursor::decode(bytes, binding(&entry.key, &self.inner.settings.instance))?;
         cursor.check_pod(&entry.uid)?;
         Ok(cursor)
+    }
+
+    /// Whether a cursor was given out for this task, whichever its pod.
+    pub fn is_of(&self, cursor: &[u8], key: &TaskKey) -> bool {
+        Cursor::decode(cursor, binding(key, &self.inner.settings.instance)).is_ok()
     }
 
     /// The cursor before a task's first event.
@@ -256,10 +274,24 @@ impl TaskStream {
         StreamItem::Event(Box::new(StreamEvent { cursor, sequence: self.sequence, uid, occurred, observed, body }))
     }
 
+    /// The first state this replica saw has none before it; in a chain there was one.
+    fn continued(&self, event: Arc<TaskEvent>) -> Arc<TaskEvent> {
+        let TaskEventBody::State(change) = &event.body else { return event };
+        match (change.previous, self.cursor.last_state()) {
+            (None, Some(last)) => {
+                let mut change = change.clone();
+                change.previous = Some(last);
+                Arc::new(TaskEvent { body: TaskEventBody::State(change), ..TaskEvent::clone(&event) })
+            }
+            _ => event,
+        }
+    }
+
     fn item(&mut self, raw: Raw) -> Result<StreamItem, ExecError> {
         let now = Timestamp::now();
         Ok(match raw {
             Raw::Event(event) => {
+                let event = self.continued(event);
                 self.cursor.passed(&event);
                 self.event(event.uid.clone(), event.occurred, event.observed, StreamBody::Task(event))
             }

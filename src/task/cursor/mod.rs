@@ -194,6 +194,11 @@ impl Cursor {
         }
     }
 
+    /// The state the chain was told last, UNREACHABLE left aside.
+    pub fn last_state(&self) -> Option<State> {
+        State::of_rank(self.state.base)
+    }
+
     /// How far a log was sent.
     pub fn log(&self, container: &str, restart: u32) -> Option<&LogMark> {
         let container = name_hash(container);
