@@ -38,7 +38,6 @@ fn view(observation: Observation, state: State) -> View {
         state,
         pending: None,
         outcome: None,
-        ended: None,
         presence: Presence::Present,
         observed: Timestamp::UNIX_EPOCH,
     }

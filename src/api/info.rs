@@ -14,7 +14,6 @@ use crate::executor::{Executor, Settings};
 use crate::pod::build::Finalizer;
 use crate::proto::v1;
 use crate::task::outcome::{MAX_MESSAGE, REASON_VERSION};
-use crate::task::policy::MIN_CANCEL_AFTER_SECONDS;
 use crate::task::spec::MAX_MANIFEST_BYTES;
 
 /// Largest request, bytes.
@@ -87,24 +86,28 @@ pub const FEATURES: &[Feature] = &[
     available("short_form_extended"),
     absent("templates"),
     available("previous_attempts"),
-    available("disconnect_policy"),
+    absent("disconnect_policy"),
     available("wait_for_quota"),
     Feature {
         name: "task_results",
         status: FeatureStatus::Available,
         note: "from the termination message, or from a file by a sidecar; to be had while the pod exists",
     },
-    absent("attach_tail"),
-    available("cancel_missing"),
+    available("attach_tail"),
+    absent("cancel_missing"),
     available("pending_grace"),
-    available("retention"),
+    absent("retention"),
     absent("watch_tasks"),
     absent("batch_launch"),
     absent("list_tasks"),
     absent("batch_cancel"),
-    available("delete_task"),
+    absent("delete_task"),
     absent("acknowledge_events"),
-    available("outcome_records"),
+    Feature {
+        name: "outcome_records",
+        status: FeatureStatus::Absent,
+        note: "a key outlives its pod only while this replica runs",
+    },
     absent("archive"),
     absent("exec"),
     absent("terminal"),
@@ -127,10 +130,7 @@ pub(super) fn server_info(info: &ServerInfo, executor: &Executor, now: Timestamp
         time: Some(time::timestamp(now)),
         clusters: vec![cluster_info(info, executor)],
         limits: Some(limits(settings)),
-        retention: Some(v1::RetentionInfo {
-            after_success: Some(time::duration(settings.retention.after_success)),
-            after_failure: Some(time::duration(settings.retention.after_failure)),
-        }),
+        retention: None,
         idempotency_window: Some(time::duration(settings.idempotency_window)),
         default_startup_timeout: settings.default_startup_seconds.map(time::seconds),
         features: FEATURES.iter().map(encode_feature).collect(),
@@ -151,7 +151,7 @@ fn cluster_info(info: &ServerInfo, executor: &Executor) -> v1::ClusterInfo {
         scopes: scopes(&info.cluster, executor),
         deletion_coverage: coverage.into(),
         container_log_max_bytes: settings.container_log_max_size,
-        record_namespace: executor.record_namespace().to_owned(),
+        record_namespace: String::new(),
     }
 }
 
@@ -177,7 +177,6 @@ fn limits(settings: &Settings) -> v1::Limits {
         log_wait: Some(time::duration(settings.log_wait)),
         stall_limit: Some(time::duration(settings.stall_limit)),
         max_wait_for_quota: Some(time::seconds(MAX_QUOTA_WAIT)),
-        min_cancel_after: Some(time::seconds(MIN_CANCEL_AFTER_SECONDS)),
         ..v1::Limits::default()
     }
 }

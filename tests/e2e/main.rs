@@ -22,7 +22,6 @@ mod features;
 mod identity;
 mod output;
 mod pending;
-mod records;
 mod replicas;
 mod requests;
 mod results;
