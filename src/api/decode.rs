@@ -4,6 +4,7 @@
 //! LaunchTaskRequest ─▶ LaunchCall     key ─▶ defaults filled in, each field checked
 //! AttachTaskRequest ─▶ AttachCall     spec ─▶ decode_spec.rs
 //! CancelTaskRequest ─▶ CancelCall     parts of later versions ─▶ FEATURE_UNAVAILABLE
+//! DeleteTaskRequest ─▶ DeleteCall
 //! GetTaskRequest ────▶ KeyQuery
 //! ```
 //!
@@ -12,17 +13,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use prost::Message as _;
 
 use super::checks::{Checks, Refusal, TooLarge};
 use super::decode_spec;
 use super::info::{FeatureStatus, MAX_REQUEST_BYTES, feature};
-use super::time::{from_timestamp, whole_seconds};
+use super::time::whole_seconds;
 use super::trace::Traceparent;
 use crate::executor::{Filter, IfPreviousActive, Launch, Show, Until};
 use crate::proto::v1;
 use crate::task::key::Attempt;
+use crate::task::policy::{MAX_TIMEOUT_SECONDS, MIN_CANCEL_AFTER_SECONDS};
 use crate::task::{LogSelection, TaskKey, TaskSpec};
 
 /// Most `required_features`.
@@ -31,10 +32,10 @@ const MAX_REQUIRED_FEATURES: usize = 32;
 const MAX_CANCEL_GRACE: i64 = 3600;
 /// Longest reason of a cancel, bytes.
 const MAX_CANCEL_REASON: usize = 1024;
+/// Longest uid, bytes.
+const MAX_UID: usize = 64;
 /// Longest wait for quota, seconds.
 pub(super) const MAX_QUOTA_WAIT: i64 = 60;
-/// Most lines of a start at the tail.
-const MAX_TAIL_LINES: u32 = 1_000_000;
 /// Most containers named in a choice of logs.
 const MAX_LOG_NAMES: usize = 64;
 
@@ -96,10 +97,6 @@ pub enum StartAt {
     Beginning,
     /// From now on.
     Now,
-    /// At the beginning; of each log its last lines.
-    Tail(u32),
-    /// At the beginning; of each log the lines stamped at or after this.
-    Since(Timestamp),
     /// After this cursor.
     Cursor(Bytes),
 }
@@ -122,6 +119,26 @@ pub struct CancelCall {
     pub grace_seconds: Option<i64>,
     /// The caller's words.
     pub reason: String,
+    /// What to do where there is no such task.
+    pub missing: Missing,
+}
+
+/// What a cancel does where there is no such task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is an error.
+    Refused,
+    /// The key gets a CANCELLED outcome.
+    Recorded,
+}
+
+/// A checked DeleteTask.
+#[derive(Debug)]
+pub struct DeleteCall {
+    /// The task; its attempt is said.
+    pub key: KeyQuery,
+    /// The uid its pod must have; empty for any.
+    pub pod_uid: String,
 }
 
 /// Whether attempt 0 stands for the highest known.
@@ -140,10 +157,10 @@ pub fn launch(
     let mut checks = Checks::default();
     check_size(&mut checks, request.encoded_len());
     check_features(&mut checks, &request.required_features);
-    check_disconnect(&mut checks, &request);
     let wait = request.wait_for_quota.as_ref();
     let wait = whole_seconds(&mut checks, || "wait_for_quota".into(), wait, 0..=MAX_QUOTA_WAIT);
     let wait_for_quota = Duration::from_secs(wait.and_then(|seconds| seconds.try_into().ok()).unwrap_or(0));
+    let cancel_after = disconnect_policy(&mut checks, request.disconnect_policy.as_ref());
     let previous = match request.if_previous_active() {
         v1::PreviousActivePolicy::Unspecified | v1::PreviousActivePolicy::Refuse => IfPreviousActive::Refuse,
         v1::PreviousActivePolicy::Attach => IfPreviousActive::Attach,
@@ -162,7 +179,8 @@ pub fn launch(
     let mode = if request.validate_only { LaunchMode::Validate } else { LaunchMode::Run };
     let traceparent = trace.map(|trace| trace.as_str().to_owned());
     let if_previous_active = previous;
-    checks.settle(LaunchCall { launch: Launch { key, spec, traceparent, if_previous_active, wait_for_quota }, mode })
+    let launch = Launch { key, spec, traceparent, if_previous_active, wait_for_quota, cancel_after };
+    checks.settle(LaunchCall { launch, mode })
 }
 
 /// The attempt of a key that was checked to name one.
@@ -194,16 +212,25 @@ fn check_features(checks: &mut Checks, required: &[String]) {
     }
 }
 
-/// What happens when nobody listens: all that is not the default is of a later version.
-fn check_disconnect(checks: &mut Checks, request: &v1::LaunchTaskRequest) {
+/// Seconds without a listener after which the task is stopped.
+fn disconnect_policy(checks: &mut Checks, policy: Option<&v1::DisconnectPolicy>) -> Option<i64> {
     use v1::DisconnectMode;
-    if let Some(policy) = &request.disconnect_policy {
-        match policy.mode() {
-            DisconnectMode::CancelAfter => checks.needs("disconnect_policy.mode", "disconnect_policy"),
-            DisconnectMode::Unspecified | DisconnectMode::Detach if policy.cancel_after.is_some() => {
-                checks.wrong("disconnect_policy.cancel_after", "is only allowed with mode CANCEL_AFTER");
+    let policy = policy?;
+    let field = || "disconnect_policy.cancel_after".to_owned();
+    match policy.mode() {
+        DisconnectMode::CancelAfter if policy.cancel_after.is_none() => {
+            checks.wrong(field(), "is required with mode CANCEL_AFTER");
+            None
+        }
+        DisconnectMode::CancelAfter => {
+            let allowed = MIN_CANCEL_AFTER_SECONDS..=MAX_TIMEOUT_SECONDS;
+            whole_seconds(checks, field, policy.cancel_after.as_ref(), allowed)
+        }
+        DisconnectMode::Unspecified | DisconnectMode::Detach => {
+            if policy.cancel_after.is_some() {
+                checks.wrong(field(), "is only allowed with mode CANCEL_AFTER");
             }
-            DisconnectMode::Unspecified | DisconnectMode::Detach => {}
+            None
         }
     }
 }
@@ -225,19 +252,14 @@ pub fn attach(request: v1::AttachTaskRequest, defaults: Defaults<'_>) -> Result<
             Ok(v1::StreamStart::Now) => StartAt::Now,
             _ => StartAt::Beginning,
         },
-        Some(Asked::TailLines(lines)) => {
-            if lines > MAX_TAIL_LINES {
-                checks.wrong("tail_lines", format!("is {lines}; at most {MAX_TAIL_LINES} are allowed"));
-            }
-            StartAt::Tail(lines)
+        Some(Asked::TailLines(_)) => {
+            checks.needs("tail_lines", "attach_tail");
+            StartAt::Beginning
         }
-        Some(Asked::SinceTime(time)) => match from_timestamp(&time) {
-            Some(time) => StartAt::Since(time),
-            None => {
-                checks.wrong("since_time", "is not a time between the years 1 and 9999 with 0 to 999,999,999 ns");
-                StartAt::Beginning
-            }
-        },
+        Some(Asked::SinceTime(_)) => {
+            checks.needs("since_time", "attach_tail");
+            StartAt::Beginning
+        }
     };
     if !request.consumer.is_empty() {
         checks.needs("consumer", "acknowledge_events");
@@ -313,12 +335,21 @@ pub fn result(request: v1::GetTaskResultRequest, defaults: Defaults<'_>) -> Resu
 pub fn cancel(request: v1::CancelTaskRequest, defaults: Defaults<'_>) -> Result<CancelCall, Refusal> {
     let mut checks = Checks::default();
     let key = key(&mut checks, request.key, defaults, Latest::Allowed);
-    if request.allow_missing {
-        checks.needs("allow_missing", "cancel_missing");
+    let missing = if request.allow_missing { Missing::Recorded } else { Missing::Refused };
+    if missing == Missing::Recorded && key.attempt == Attempt::Latest {
+        checks.wrong("key.attempt", "must be at least 1 with allow_missing");
     }
     let grace_seconds = whole_seconds(&mut checks, || "grace".into(), request.grace.as_ref(), 0..=MAX_CANCEL_GRACE);
     checks.at_most(|| "reason".into(), &request.reason, MAX_CANCEL_REASON);
-    checks.settle(CancelCall { key, grace_seconds, reason: request.reason })
+    checks.settle(CancelCall { key, grace_seconds, reason: request.reason, missing })
+}
+
+/// Reads a delete.
+pub fn delete(request: v1::DeleteTaskRequest, defaults: Defaults<'_>) -> Result<DeleteCall, Refusal> {
+    let mut checks = Checks::default();
+    let key = key(&mut checks, request.key, defaults, Latest::Refused);
+    checks.at_most(|| "pod_uid".into(), &request.pod_uid, MAX_UID);
+    checks.settle(DeleteCall { key, pod_uid: request.pod_uid })
 }
 
 /// Reads a key; every field of it that is wrong is named.

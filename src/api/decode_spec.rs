@@ -17,7 +17,7 @@ use crate::proto::v1;
 use crate::task::policy::PendingGrace;
 use crate::task::result::{DEFAULT_MAX_BYTES, DEFAULT_PATH};
 use crate::task::spec::{MAX_MANIFEST_BYTES, Manifest, RestartPolicy, TaskSpec};
-use crate::task::{LogSelection, Reason, ResultKind, ResultSource, Timeouts};
+use crate::task::{LogSelection, Reason, ResultKind, ResultSource, Retention, Timeouts};
 
 /// Longest timeout of the contract, seconds (365 days).
 const MAX_TIMEOUT: i64 = 365 * 24 * 3600;
@@ -34,6 +34,7 @@ pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
     let manifest = manifest(checks, &spec.manifest);
     let (timeouts, termination_grace_seconds) = timeouts(checks, spec.timeouts.as_ref());
     let logs = spec.logs.map_or(LogSelection::default(), |logs| log_selection(checks, "spec.logs", logs));
+    let retention = retention(checks, spec.retention.as_ref());
     let restart_policy = spec.pod.as_ref().and_then(restart_policy);
     let result = spec.result.map(result_source);
     let short = decode_pod::short_form(checks, spec.container, spec.pod);
@@ -46,15 +47,13 @@ pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
         restart_policy,
         result,
         logs,
+        retention,
     }
 }
 
 fn check_later(checks: &mut Checks, spec: &v1::TaskSpec) {
     if !spec.template.is_empty() {
         checks.needs("spec.template", "templates");
-    }
-    if spec.retention.is_some() {
-        checks.needs("spec.retention", "retention");
     }
 }
 
@@ -127,6 +126,22 @@ fn result_source(source: v1::ResultSource) -> ResultSource {
     let path = set(source.path).filter(|path| kind != ResultKind::File || path != DEFAULT_PATH);
     let max_bytes = Some(source.max_bytes).filter(|most| *most != 0 && *most != DEFAULT_MAX_BYTES);
     ResultSource { kind, path, max_bytes }
+}
+
+fn retention(checks: &mut Checks, asked: Option<&v1::RetentionPolicy>) -> Retention {
+    let Some(asked) = asked else { return Retention::Server };
+    let mut read = |name: &str, duration: &Option<prost_types::Duration>| {
+        if asked.keep && duration.is_some() {
+            checks.wrong(format!("spec.retention.{name}"), "must be unset with keep");
+            return None;
+        }
+        whole_seconds(checks, || format!("spec.retention.{name}"), duration.as_ref(), 0..=MAX_TIMEOUT)
+    };
+    let (success, failure) = (read("after_success", &asked.after_success), read("after_failure", &asked.after_failure));
+    match asked.keep {
+        true => Retention::Keep,
+        false => Retention::After { success, failure },
+    }
 }
 
 fn restart_policy(pod: &v1::PodOptions) -> Option<RestartPolicy> {

@@ -1,6 +1,7 @@
 use prost_types::Duration;
 
 use super::*;
+use crate::task::Retention;
 use crate::task::spec::{EnvFromSource, EnvSource, Presence, PullPolicy, RestartPolicy, VolumeSource};
 
 #[path = "decode_extended_tests.rs"]
@@ -111,6 +112,16 @@ fn wrong_parts() -> Vec<Case> {
             "disconnect_policy.cancel_after",
             change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 1, cancel_after: seconds(60) })),
         ),
+        (
+            "disconnect_policy.cancel_after",
+            change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 2, cancel_after: seconds(59) })),
+        ),
+        (
+            "disconnect_policy.cancel_after",
+            change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 2, cancel_after: None })),
+        ),
+        ("spec.retention.after_success", change(|r| spec(r).retention = Some(retained(-1, false)))),
+        ("spec.retention.after_success", change(|r| spec(r).retention = Some(retained(1, true)))),
         ("wait_for_quota", change(|r| r.wait_for_quota = seconds(61))),
         ("wait_for_quota", change(|r| r.wait_for_quota = seconds(-1))),
         ("required_features", change(|r| r.required_features = vec!["launch".into(); 33])),
@@ -229,19 +240,43 @@ fn all_that_is_wrong_comes_at_once() {
     );
 }
 
+fn retained(after_success: i64, keep: bool) -> v1::RetentionPolicy {
+    v1::RetentionPolicy { after_success: seconds(after_success), after_failure: None, keep }
+}
+
+#[test]
+fn policies_of_a_launch() {
+    let read = |change: &dyn Fn(&mut v1::LaunchTaskRequest)| {
+        let mut request = base();
+        change(&mut request);
+        launch(request, DEFAULTS, None).unwrap().launch
+    };
+    let heard = read(&|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 2, cancel_after: seconds(60) }));
+    assert_eq!(heard.cancel_after, Some(60));
+    assert_eq!(read(&|_| {}).cancel_after, None);
+    assert_eq!(read(&|_| {}).spec.retention, Retention::Server);
+    let kept = read(&|r| spec(r).retention = Some(v1::RetentionPolicy { keep: true, ..Default::default() }));
+    assert_eq!(kept.spec.retention, Retention::Keep);
+    let soon = read(&|r| spec(r).retention = Some(retained(0, false)));
+    assert_eq!(soon.spec.retention, Retention::After { success: Some(0), failure: None });
+}
+
+#[test]
+fn deletes() {
+    let call =
+        |key, pod_uid: &str| delete(v1::DeleteTaskRequest { key: Some(key), pod_uid: pod_uid.to_owned() }, DEFAULTS);
+    assert_eq!(call(task_key(), "u").unwrap().pod_uid, "u");
+    assert_eq!(wrong_fields(call(v1::TaskKey { attempt: 0, ..task_key() }, "").unwrap_err()), ["key.attempt"]);
+    assert_eq!(wrong_fields(call(task_key(), &"x".repeat(65)).unwrap_err()), ["pod_uid"]);
+}
+
 /// Field and feature.
 type Later = (&'static str, &'static str, Change);
 
 fn later_parts() -> Vec<Later> {
     vec![
-        (
-            "disconnect_policy.mode",
-            "disconnect_policy",
-            change(|r| r.disconnect_policy = Some(v1::DisconnectPolicy { mode: 2, cancel_after: seconds(60) })),
-        ),
         ("required_features[1]", "archive", change(|r| r.required_features = vec!["launch".into(), "archive".into()])),
         ("spec.template", "templates", change(|r| spec(r).template = "x".into())),
-        ("spec.retention", "retention", change(|r| spec(r).retention = Some(v1::RetentionPolicy::default()))),
     ]
 }
 
@@ -403,9 +438,6 @@ fn attach_starts_and_ends() {
         (Some(Asked::Start(2)), StartAt::Now),
         (Some(Asked::Start(77)), StartAt::Beginning),
         (Some(Asked::Cursor(Bytes::from_static(b"x"))), StartAt::Cursor(Bytes::from_static(b"x"))),
-        (Some(Asked::TailLines(0)), StartAt::Tail(0)),
-        (Some(Asked::TailLines(1_000_000)), StartAt::Tail(1_000_000)),
-        (Some(Asked::SinceTime(Default::default())), StartAt::Since(jiff::Timestamp::UNIX_EPOCH)),
     ] {
         let call = attach(v1::AttachTaskRequest { start_at: asked, ..attach_base() }, DEFAULTS).unwrap();
         assert_eq!((call.start, call.until, call.key.attempt), (start, Until::Termination, Attempt::Latest));
@@ -416,17 +448,19 @@ fn attach_starts_and_ends() {
         (call.until, call.key.attempt, call.key.namespace.as_str()),
         (Until::Available, Attempt::Exactly(1), "jobs")
     );
-    let consumer = v1::AttachTaskRequest { consumer: "c".into(), ..attach_base() };
-    match attach(consumer, DEFAULTS).unwrap_err() {
-        Refusal::FeatureUnavailable(asked) => {
-            assert_eq!((asked[0].field.as_str(), asked[0].feature.as_str()), ("consumer", "acknowledge_events"));
-        }
-        other => panic!("{other:?}"),
-    }
-    let no_time = prost_types::Timestamp { seconds: 0, nanos: -1 };
-    for (field, asked) in [("tail_lines", Asked::TailLines(1_000_001)), ("since_time", Asked::SinceTime(no_time))] {
-        match attach(v1::AttachTaskRequest { start_at: Some(asked), ..attach_base() }, DEFAULTS).unwrap_err() {
-            Refusal::Invalid(wrong) => assert_eq!((wrong.len(), wrong[0].field.as_str()), (1, field)),
+    for (field, name, request) in [
+        ("tail_lines", "attach_tail", v1::AttachTaskRequest { start_at: Some(Asked::TailLines(0)), ..attach_base() }),
+        (
+            "since_time",
+            "attach_tail",
+            v1::AttachTaskRequest { start_at: Some(Asked::SinceTime(Default::default())), ..attach_base() },
+        ),
+        ("consumer", "acknowledge_events", v1::AttachTaskRequest { consumer: "c".into(), ..attach_base() }),
+    ] {
+        match attach(request, DEFAULTS).unwrap_err() {
+            Refusal::FeatureUnavailable(asked) => {
+                assert_eq!((asked[0].field.as_str(), asked[0].feature.as_str()), (field, name));
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -471,7 +505,10 @@ fn cancels() {
     ] {
         assert_eq!(wrong_fields(cancel(request, DEFAULTS).unwrap_err()), [field]);
     }
-    let missing = cancel(v1::CancelTaskRequest { allow_missing: true, ..base() }, DEFAULTS).unwrap_err();
-    assert!(matches!(missing, Refusal::FeatureUnavailable(asked) if asked[0].feature == "cancel_missing"));
+    let missing = cancel(v1::CancelTaskRequest { allow_missing: true, ..base() }, DEFAULTS).unwrap();
+    assert_eq!(missing.missing, Missing::Recorded);
+    let latest = Some(v1::TaskKey { attempt: 0, ..task_key() });
+    let latest = cancel(v1::CancelTaskRequest { allow_missing: true, key: latest, ..base() }, DEFAULTS).unwrap_err();
+    assert_eq!(wrong_fields(latest), ["key.attempt"]);
     assert_eq!(wrong_fields(get(v1::GetTaskRequest { key: None }, DEFAULTS).unwrap_err()), ["key"]);
 }

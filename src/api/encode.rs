@@ -64,7 +64,11 @@ impl Encoder<'_> {
     }
 
     fn task_of(&self, entry: &Entry, view: &View) -> v1::Task {
-        v1::Task { idempotent_until: self.idempotent_until(entry), ..task(&entry.key, self.cluster, view) }
+        v1::Task {
+            idempotent_until: self.idempotent_until(entry),
+            pod_expiry_time: self.executor.pod_expiry(entry).map(timestamp),
+            ..task(&entry.key, self.cluster, view)
+        }
     }
 
     fn idempotent_until(&self, entry: &Entry) -> Option<prost_types::Timestamp> {

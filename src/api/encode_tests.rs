@@ -38,6 +38,7 @@ fn view(observation: Observation, state: State) -> View {
         state,
         pending: None,
         outcome: None,
+        ended: None,
         presence: Presence::Present,
         observed: Timestamp::UNIX_EPOCH,
     }

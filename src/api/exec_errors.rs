@@ -54,6 +54,14 @@ fn kind(error: &ExecError, call: Call) -> Fault {
         ExecError::TaskUnknown { key } => {
             new(Code::NotFound, ErrorReason::TaskUnknown).with(resource("Task", key, "is not known"))
         }
+        ExecError::TaskReleased { key } => {
+            new(Code::NotFound, ErrorReason::TaskReleased).with(resource("Task", key, "has ended and was released"))
+        }
+        ExecError::TaskActive { key } => {
+            new(Code::FailedPrecondition, ErrorReason::TaskActive).with(resource("Task", key, "is not finished"))
+        }
+        ExecError::PodUidMismatch { key, uid } => new(Code::FailedPrecondition, ErrorReason::PodUidMismatch)
+            .with(resource("Task", key, &format!("its pod has uid {uid}"))),
         ExecError::ClusterUnknown { cluster } => cluster_unknown(cluster),
         ExecError::NamespaceNotServed { namespace } => {
             let code = if call == Call::Launch { Code::FailedPrecondition } else { Code::NotFound };

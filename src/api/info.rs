@@ -14,6 +14,7 @@ use crate::executor::{Executor, Settings};
 use crate::pod::build::Finalizer;
 use crate::proto::v1;
 use crate::task::outcome::{MAX_MESSAGE, REASON_VERSION};
+use crate::task::policy::MIN_CANCEL_AFTER_SECONDS;
 use crate::task::spec::MAX_MANIFEST_BYTES;
 
 /// Largest request, bytes.
@@ -86,28 +87,24 @@ pub const FEATURES: &[Feature] = &[
     available("short_form_extended"),
     absent("templates"),
     available("previous_attempts"),
-    absent("disconnect_policy"),
+    available("disconnect_policy"),
     available("wait_for_quota"),
     Feature {
         name: "task_results",
         status: FeatureStatus::Available,
         note: "from the termination message, or from a file by a sidecar; to be had while the pod exists",
     },
-    available("attach_tail"),
-    absent("cancel_missing"),
+    absent("attach_tail"),
+    available("cancel_missing"),
     available("pending_grace"),
-    absent("retention"),
+    available("retention"),
     absent("watch_tasks"),
     absent("batch_launch"),
     absent("list_tasks"),
     absent("batch_cancel"),
-    absent("delete_task"),
+    available("delete_task"),
     absent("acknowledge_events"),
-    Feature {
-        name: "outcome_records",
-        status: FeatureStatus::Absent,
-        note: "a key outlives its pod only while this replica runs",
-    },
+    available("outcome_records"),
     absent("archive"),
     absent("exec"),
     absent("terminal"),
@@ -130,7 +127,10 @@ pub(super) fn server_info(info: &ServerInfo, executor: &Executor, now: Timestamp
         time: Some(time::timestamp(now)),
         clusters: vec![cluster_info(info, executor)],
         limits: Some(limits(settings)),
-        retention: None,
+        retention: Some(v1::RetentionInfo {
+            after_success: Some(time::duration(settings.retention.after_success)),
+            after_failure: Some(time::duration(settings.retention.after_failure)),
+        }),
         idempotency_window: Some(time::duration(settings.idempotency_window)),
         default_startup_timeout: settings.default_startup_seconds.map(time::seconds),
         features: FEATURES.iter().map(encode_feature).collect(),
@@ -151,7 +151,7 @@ fn cluster_info(info: &ServerInfo, executor: &Executor) -> v1::ClusterInfo {
         scopes: scopes(&info.cluster, executor),
         deletion_coverage: coverage.into(),
         container_log_max_bytes: settings.container_log_max_size,
-        record_namespace: String::new(),
+        record_namespace: executor.record_namespace().to_owned(),
     }
 }
 
@@ -177,6 +177,7 @@ fn limits(settings: &Settings) -> v1::Limits {
         log_wait: Some(time::duration(settings.log_wait)),
         stall_limit: Some(time::duration(settings.stall_limit)),
         max_wait_for_quota: Some(time::seconds(MAX_QUOTA_WAIT)),
+        min_cancel_after: Some(time::seconds(MIN_CANCEL_AFTER_SECONDS)),
         ..v1::Limits::default()
     }
 }

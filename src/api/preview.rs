@@ -45,6 +45,8 @@ pub fn preview(request: v1::LaunchTaskRequest) -> Result<v1::Validated, Status> 
         default_startup_seconds: None,
         waited_seconds: 0,
         result: &ResultSettings::default(),
+        cancel_after: launch.cancel_after,
+        now: jiff::Timestamp::now(),
     })
     .map_err(wrong)?;
     Ok(v1::Validated {

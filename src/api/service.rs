@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument as _, Span, info};
 
 use super::checks::Refusal;
-use super::decode::{self, AttachCall, Defaults, KeyQuery, LaunchCall, LaunchMode, StartAt};
+use super::decode::{self, AttachCall, Defaults, KeyQuery, LaunchCall, LaunchMode, Missing, StartAt};
 use super::encode::{self, Encoder, Met};
 use super::errors::{Context, Fault};
 use super::exec_errors::{Call, fault, no_such_container};
@@ -25,8 +25,11 @@ use super::info::{self, ServerInfo};
 use super::result::ResultReplies;
 use super::scrub::Scrubber;
 use super::stream::{About, Replies, Reply};
+use super::time::timestamp;
 use super::trace::{self, Traceparent};
-use crate::executor::{Entry, ExecError, Executor, Filter, How, Start, StopRequest, Stopped, TaskStream, Until, View};
+use crate::executor::{
+    Cancelled, Entry, ExecError, Executor, Filter, How, Start, StopRequest, Stopped, TaskStream, Until, View,
+};
 use crate::proto::v1;
 use crate::proto::v1::podlaunch_service_server::PodlaunchService;
 use crate::task::key::Attempt;
@@ -110,14 +113,15 @@ impl Api {
         let context = Self::asked(request.key.as_ref());
         let call = decode::attach(request, self.defaults()).map_err(|refusal| refused(refusal, &context))?;
         let AttachCall { key, start, until, filter } = call;
-        let (entry, context) = self.find(&key, context).await?;
+        let (entry, context) = match &start {
+            StartAt::Cursor(cursor) => self.find_again(&key, cursor, context).await?,
+            _ => self.find(&key, context).await?,
+        };
         let view = entry.view();
         check_log_names(&filter, &view).map_err(|fault| fault.into_status(&context))?;
         let start = match start {
             StartAt::Beginning => Start::Beginning,
             StartAt::Now => Start::Now,
-            StartAt::Tail(lines) => Start::Tail(lines),
-            StartAt::Since(time) => Start::Since(time),
             StartAt::Cursor(bytes) => {
                 let cursor = self.executor.read_cursor(&entry, &bytes);
                 Start::After(Box::new(cursor.map_err(|error| fault(&error, Call::Other).into_status(&context))?))
@@ -148,6 +152,30 @@ impl Api {
         Span::current().record("pod_uid", entry.uid.as_str());
         let context = self.known(&entry, context);
         Ok((entry, context))
+    }
+
+    /// The task of a cursor: if it is not there any more, it was once.
+    async fn find_again(
+        &self,
+        key: &KeyQuery,
+        cursor: &[u8],
+        context: Context,
+    ) -> Result<(Arc<Entry>, Context), Status> {
+        let of_key = match key.attempt {
+            Attempt::Exactly(attempt) => {
+                let key = TaskKey::new("", key.namespace.as_str(), key.task_id.as_str(), attempt).ok();
+                key.filter(|key| self.executor.is_of(cursor, key))
+            }
+            Attempt::Latest => None,
+        };
+        let found = self.find(key, context.clone()).await;
+        match (found, of_key) {
+            (Err(status), Some(key)) if status.code() == tonic::Code::NotFound => {
+                let released = ExecError::TaskReleased { key: key.to_string() };
+                Err(fault(&released, Call::Other).into_status(&context))
+            }
+            (found, _) => found,
+        }
     }
 
     fn known(&self, entry: &Entry, context: Context) -> Context {
@@ -190,22 +218,39 @@ impl Api {
     async fn cancel(&self, request: v1::CancelTaskRequest, caller: String) -> Result<v1::CancelTaskResponse, Status> {
         let context = Self::asked(request.key.as_ref());
         let call = decode::cancel(request, self.defaults()).map_err(|refusal| refused(refusal, &context))?;
-        let (entry, context) = self.find(&call.key, context).await?;
-        // Longer than the pod's own counts as the pod's own.
-        let own = entry.view().observation.grace_seconds;
-        let request = StopRequest {
-            cause: StopCause::Cancel,
-            caller,
-            message: call.reason,
-            grace_seconds: call.grace_seconds.map(|asked| asked.min(own)),
+        let request =
+            StopRequest { cause: StopCause::Cancel, caller, message: call.reason, grace_seconds: call.grace_seconds };
+        let cancelled = match (call.missing, call.key.attempt) {
+            (Missing::Recorded, Attempt::Exactly(attempt)) => {
+                let key = TaskKey::new("", call.key.namespace.as_str(), call.key.task_id.as_str(), attempt);
+                let key = key.map_err(|error| fault(&error.into(), Call::Other).into_status(&context))?;
+                self.executor.cancel_or_record(&key, &request).await
+            }
+            _ => {
+                let (entry, _) = self.find(&call.key, context.clone()).await?;
+                self.executor.stop(&entry, &request).await.map(|stopped| Cancelled::Stopped(entry, stopped))
+            }
         };
-        let stopped = self.executor.stop(&entry, &request).await;
-        let result = match stopped.map_err(|error| fault(&error, Call::Other).into_status(&context))? {
-            Stopped::Recorded => v1::CancelResult::Stopping,
-            Stopped::Already => v1::CancelResult::AlreadyStopping,
-            Stopped::Ended => v1::CancelResult::AlreadyFinished,
+        let cancelled = cancelled.map_err(|error| fault(&error, Call::Other).into_status(&context))?;
+        let (entry, result) = match cancelled {
+            Cancelled::Stopped(entry, Stopped::Recorded) => (entry, v1::CancelResult::Stopping),
+            Cancelled::Stopped(entry, Stopped::Already) => (entry, v1::CancelResult::AlreadyStopping),
+            Cancelled::Stopped(entry, Stopped::Ended | Stopped::NotDue) => (entry, v1::CancelResult::AlreadyFinished),
+            Cancelled::Recorded(entry) => (entry, v1::CancelResult::Recorded),
         };
         Ok(v1::CancelTaskResponse { result: result.into(), task: Some(self.encoder().task(&entry)) })
+    }
+
+    async fn delete(&self, request: v1::DeleteTaskRequest) -> Result<v1::DeleteTaskResponse, Status> {
+        let context = Self::asked(request.key.as_ref());
+        let call = decode::delete(request, self.defaults()).map_err(|refusal| refused(refusal, &context))?;
+        let (entry, context) = self.find(&call.key, context).await?;
+        let released = self.executor.release(&entry, &call.pod_uid).await;
+        released.map_err(|error| fault(&error, Call::Other).into_status(&context))?;
+        Ok(v1::DeleteTaskResponse {
+            key: Some(encode::key(&entry.key, &self.cluster)),
+            idempotent_until: self.executor.idempotent_until(&entry).map(timestamp),
+        })
     }
 }
 
@@ -306,8 +351,12 @@ impl PodlaunchService for Api {
         not_there("batch_cancel")
     }
 
-    async fn delete_task(&self, _: Request<v1::DeleteTaskRequest>) -> Result<Response<v1::DeleteTaskResponse>, Status> {
-        not_there("delete_task")
+    async fn delete_task(
+        &self,
+        request: Request<v1::DeleteTaskRequest>,
+    ) -> Result<Response<v1::DeleteTaskResponse>, Status> {
+        let span = trace::span("DeleteTask", Traceparent::of(request.metadata()).as_ref());
+        in_span(span, self.delete(request.into_inner())).await
     }
 
     async fn get_task_result(

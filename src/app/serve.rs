@@ -31,7 +31,7 @@ use super::tls::{self, ClientCertificate, TlsFiles};
 use crate::api::{self, Gate, ServerInfo};
 use crate::cli::args::{Pair, SecurityArgs, ServeArgs, ServeResultArgs, Switch};
 use crate::cluster::{Cluster, ClusterConfig, Scope};
-use crate::executor::{Executor, Readiness, Settings};
+use crate::executor::{Executor, Readiness, RetentionDefaults, Settings};
 use crate::pod::build::Finalizer;
 use crate::pod::result::ResultSettings;
 use crate::proto;
@@ -112,6 +112,12 @@ async fn server_info(cluster: &Cluster) -> ServerInfo {
     }
 }
 
+/// A name for this process that no other has.
+fn replica() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    format!("{host}_{}", uuid::Uuid::new_v4())
+}
+
 fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
     let limits = &args.limits;
     let scope = match args.cluster.namespace.is_empty() {
@@ -128,6 +134,9 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         default_startup_seconds: startup,
         result: result_settings(&args.result)?,
         idempotency_window: limits.idempotency_window,
+        retention: RetentionDefaults { after_success: limits.retain_success, after_failure: limits.retain_failure },
+        record_namespace: args.cluster.record_namespace.clone(),
+        replica: replica(),
         stall_limit: limits.stall_limit,
         max_streams: usize::try_from(limits.max_streams)?,
     })

@@ -37,8 +37,17 @@ const MAX_ANSWER: usize = 8 << 20;
 const STREAM_WINDOW: u32 = 256 << 10;
 /// Receive window of a connection: more than its streams' together, so that none starves another.
 const CONNECTION_WINDOW: u32 = 32 << 20;
-const PING_EVERY: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How soon a silent peer is noticed.
+#[derive(Debug, Clone, Copy)]
+struct Pings {
+    every: Duration,
+    timeout: Duration,
+}
+
+const PINGS: Pings = Pings { every: Duration::from_secs(20), timeout: Duration::from_secs(10) };
+/// Of the watches a launch or the keeper relies on: silence is noticed within 8 s, less than the 10 s for which a
+/// record is there before its pod's name is free.
+const ALERT_PINGS: Pings = Pings { every: Duration::from_secs(4), timeout: Duration::from_secs(4) };
 
 /// Where the cluster is.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +89,7 @@ pub enum ConnectError {
 #[derive(Clone)]
 pub struct Cluster {
     unary: Client,
+    alert: Client,
     pool: Arc<LogPool>,
     default_namespace: String,
 }
@@ -89,17 +99,18 @@ impl Cluster {
     pub async fn connect(config: &ClusterConfig) -> Result<Cluster, ConnectError> {
         let mut kube = load(config).await?;
         kube.headers.push((http::header::USER_AGENT, user_agent(&config.instance)));
-        let unary = http2_client(&kube)?;
+        let unary = http2_client(&kube, PINGS)?;
+        let alert = http2_client(&kube, ALERT_PINGS)?;
         let namespace = kube.default_namespace.clone();
         let pool = LogPool::new(Source::Config(Box::new(kube)));
-        Ok(Cluster { unary, pool: Arc::new(pool), default_namespace: namespace })
+        Ok(Cluster { unary, alert, pool: Arc::new(pool), default_namespace: namespace })
     }
 
     /// Uses a client that needs no connections, for a cluster in this process.
     pub fn from_client(client: Client) -> Cluster {
         let default_namespace = client.default_namespace().to_string();
         let pool = Arc::new(LogPool::new(Source::Client(client.clone())));
-        Cluster { unary: client, pool, default_namespace }
+        Cluster { unary: client.clone(), alert: client, pool, default_namespace }
     }
 
     /// The namespace of the kubeconfig's context, else `default`.
@@ -109,6 +120,11 @@ impl Cluster {
 
     pub(super) fn client(&self) -> Client {
         self.unary.clone()
+    }
+
+    /// On a connection whose silence is noticed within seconds.
+    pub(super) fn alert_client(&self) -> Client {
+        self.alert.clone()
     }
 
     pub(super) async fn log_client(&self) -> Result<LogClient, ApiFailure> {
@@ -158,7 +174,7 @@ fn user_agent(instance: &Instance) -> http::HeaderValue {
         .unwrap_or(http::HeaderValue::from_static(plain))
 }
 
-fn http2_client(config: &kube::Config) -> Result<Client, ConnectError> {
+fn http2_client(config: &kube::Config, pings: Pings) -> Result<Client, ConnectError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -174,8 +190,8 @@ fn http2_client(config: &kube::Config) -> Result<Client, ConnectError> {
     let hyper = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
-        .http2_keep_alive_interval(PING_EVERY)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
+        .http2_keep_alive_interval(pings.every)
+        .http2_keep_alive_timeout(pings.timeout)
         .http2_keep_alive_while_idle(true)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
@@ -231,7 +247,7 @@ impl LogPool {
                 }
             }
             if connections.len() < MAX_LOG_CONNECTIONS {
-                let client = http2_client(config).map_err(ApiFailure::connect)?;
+                let client = http2_client(config, PINGS).map_err(ApiFailure::connect)?;
                 connections.push((client, Arc::new(Semaphore::new(STREAMS_PER_CONNECTION))));
             }
             let at = connections.len() - 1;

@@ -12,12 +12,16 @@
 
 mod answer;
 mod client;
+mod leases;
 mod logs;
 mod pods;
+mod records;
 mod watch;
 
 pub use answer::{ApiFailure, CreateAnswer, Denial, FieldCause, LogRefusal, PatchAnswer};
 pub use client::{Cluster, ClusterConfig, ConnectError};
+pub use leases::{LeaseAnswer, LeaseClaim, LeaseItem, watch_lease};
 pub use logs::{LogBody, LogRequest, ReadMode, Run};
 pub use pods::{DeleteRequest, DryRun, PatchOp};
+pub use records::{RecordAnswer, RecordItem, StoredRecord, watch_records};
 pub use watch::{NoticeItem, PodItem, Scope, watch_notices, watch_pods};

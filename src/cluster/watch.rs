@@ -83,7 +83,7 @@ pub struct NoticeItem {
     pub notice: Notice,
 }
 
-fn config() -> watcher::Config {
+pub(super) fn config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_SECONDS)
 }
 
@@ -125,9 +125,10 @@ pub fn watch_notices(cluster: &Cluster, part: Option<&str>) -> impl Stream<Item 
     })
 }
 
-type Watcher<K> = BoxStream<'static, watcher::Result<Event<K>>>;
+pub(super) type Watcher<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
-fn restarting<K, F>(make: F) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
+/// A watcher made anew where it would ask for a version that is gone for ever.
+pub(super) fn restarting<K, F>(make: F) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
 where
     K: Send + 'static,
     F: Fn() -> Watcher<K> + Send + 'static,

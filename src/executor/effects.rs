@@ -1,10 +1,11 @@
-//! What a step asks for, done: storing an outcome, taking our finalizer off.
+//! What a step asks for, done: storing an outcome.
 //!
 //! ```text
 //! StoreOutcome ─▶ PATCH test uid, test resourceVersion, add annotation
 //!                   applied ─▶ feed the answer: the annotation is there ─▶ the row ends
 //!                   test failed ─▶ GET, feed: the row decides anew from the newer version
 //!                   gone ─▶ feed: the row concludes from its last version
+//!                   refused for good ─▶ a record beside the pod
 //!                   else ─▶ again with back-off, while the executor runs
 //! ```
 
@@ -16,6 +17,7 @@ use serde_json::json;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::Executor;
+use super::records::is_refused;
 use super::table::{Entry, Fed, Presence};
 use super::watches::chain;
 use crate::cluster::{ApiFailure, PatchAnswer, PatchOp};
@@ -47,7 +49,7 @@ impl Backoff {
 impl Executor {
     /// Starts what a step asked for and arms the next deadline.
     pub(super) fn perform(&self, entry: &Arc<Entry>, fed: Fed) {
-        self.inner.timekeeper.arm(entry, fed.deadline.as_ref());
+        self.arm(entry);
         self.see_to_stop(entry);
         for effect in fed.effects {
             let (here, task) = (self.clone(), entry.clone());
@@ -57,8 +59,8 @@ impl Executor {
                 Effect::StoreOutcome(outcome) => {
                     self.spawn(async move { here.store_outcome(&task, &outcome).await }.instrument(span));
                 }
-                Effect::RemoveFinalizer => {
-                    self.spawn(async move { here.remove_finalizer(&task).await }.instrument(span));
+                Effect::StoreRecord(outcome) => {
+                    self.spawn(async move { here.store_record(&task, &outcome).await }.instrument(span));
                 }
             }
         }
@@ -67,8 +69,12 @@ impl Executor {
     pub(super) async fn store_outcome(&self, entry: &Arc<Entry>, outcome: &Outcome) {
         let text = outcome.to_text();
         let version = outcome.pod.resource_version;
-        let ops =
-            [PatchOp::test_uid(&entry.uid), PatchOp::test_version(version), PatchOp::annotate(meta::OUTCOME, &text)];
+        let ops = [
+            PatchOp::test_uid(&entry.uid),
+            PatchOp::test_version(version),
+            PatchOp::annotate(meta::OUTCOME, &text),
+            PatchOp::annotate(meta::ENDED, &Timestamp::now().to_string()),
+        ];
         let mut backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
         loop {
             // A newer version was decided on meanwhile, or another replica was first.
@@ -89,6 +95,10 @@ impl Executor {
                     }
                 }
                 Ok(PatchAnswer::Gone) => return self.confirm_gone(entry).await,
+                Err(error) if is_refused(&error) => {
+                    warn!(error = %chain(&error), "the pod refuses its outcome: it is recorded beside it");
+                    return self.store_record(entry, outcome).await;
+                }
                 Err(error) => warn!(error = %chain(&error), "the outcome could not be stored; repeating"),
             }
             backoff.wait().await;
@@ -122,7 +132,7 @@ impl Executor {
         }
     }
 
-    async fn remove_finalizer(&self, entry: &Arc<Entry>) {
+    pub(super) async fn remove_finalizer(&self, entry: &Arc<Entry>) {
         let mut backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
         let mut at = 0;
         loop {

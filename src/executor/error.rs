@@ -61,6 +61,26 @@ pub enum ExecError {
         /// The key.
         key: String,
     },
+    /// The task has ended and was released: its pod and record are gone.
+    #[error("task {key} has ended and was released; what is asked for is gone")]
+    TaskReleased {
+        /// The key.
+        key: String,
+    },
+    /// The task is not finished.
+    #[error("task {key} is not finished; cancel it, and release it when it has ended")]
+    TaskActive {
+        /// The key.
+        key: String,
+    },
+    /// The pod has another uid than the one asked for.
+    #[error("the pod of task {key} has uid {uid}, not the one asked for")]
+    PodUidMismatch {
+        /// The key.
+        key: String,
+        /// The uid it has.
+        uid: String,
+    },
     /// No such cluster.
     #[error("cluster {cluster:?} is not known; leave it empty for the only one")]
     ClusterUnknown {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! known in the table ─▶ same fingerprint: ATTACHED, or REPLAYED once it has ended; other: mismatch
+//! the watch of records not known to be alive ─▶ GET the record of that name ─▶ as above
 //! else POST, by its answer:
 //!   201 ─▶ CREATED          409 ─▶ GET ─▶ as above, or the name is another's
 //!   403 ─▶ GET first (quota hides an existing pod), then by Kubernetes' words; quota is waited for if asked
@@ -62,6 +63,8 @@ pub struct Launch {
     pub if_previous_active: IfPreviousActive,
     /// How long a used up quota is waited for; part of the schedule timeout.
     pub wait_for_quota: Duration,
+    /// Seconds without a listener after which the task is stopped.
+    pub cancel_after: Option<i64>,
 }
 
 impl Launch {
@@ -100,7 +103,7 @@ pub(super) struct Launching {
 }
 
 impl Launching {
-    fn lock(&self, pod: &str) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn lock(&self, pod: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut locks = self.locks.lock();
         if let Some(lock) = locks.get(pod).and_then(Weak::upgrade) {
             return lock;
@@ -157,6 +160,9 @@ impl Executor {
         if !self.inner.health.wait_fresh(&prepared.key.namespace, FRESH_LIMIT).await {
             return Err(ExecError::WatchStale { namespace: prepared.key.namespace.clone() });
         }
+        if !self.inner.records.are_complete() {
+            self.look_up_record(&prepared.name).await?;
+        }
         if let Some(known) = self.known(prepared)? {
             return Ok(known);
         }
@@ -198,6 +204,8 @@ impl Executor {
             default_startup_seconds: settings.default_startup_seconds,
             waited_seconds: i64::try_from(waited.as_secs()).unwrap_or(i64::MAX),
             result: &settings.result,
+            cancel_after: launch.cancel_after,
+            now: Timestamp::now(),
         })
         .map_err(ExecError::Invalid)?;
         let body = serde_json::to_vec(&pod).map_err(|e| ExecError::Internal(e.to_string()))?;
@@ -217,7 +225,7 @@ impl Executor {
     }
 
     fn known(&self, prepared: &Prepared<'_>) -> Result<Option<Launched>, ExecError> {
-        match self.inner.table.get(&prepared.key.namespace, &prepared.name) {
+        match self.known_by_name(&prepared.key.namespace, &prepared.name) {
             Some(entry) => self.join(prepared, entry).map(Some),
             None => Ok(self.attached_to(prepared.key)),
         }
@@ -226,7 +234,9 @@ impl Executor {
     /// Attaches to a task that is there, if it is the same.
     fn join(&self, prepared: &Prepared<'_>, entry: Arc<Entry>) -> Result<Launched, ExecError> {
         let view = entry.view();
-        if view.observation.fingerprint != prepared.fingerprint {
+        // A key that was cancelled before any launch replays that to every spec.
+        let never_launched = entry.uid.is_empty();
+        if view.observation.fingerprint != prepared.fingerprint && !never_launched {
             return Err(ExecError::SpecMismatch {
                 key: prepared.key.to_string(),
                 existing: view.observation.fingerprint.clone(),
@@ -246,11 +256,8 @@ impl Executor {
 
     /// End of the idempotency window of a task that has ended.
     pub fn idempotent_until(&self, entry: &Entry) -> Option<Timestamp> {
-        let view = entry.view();
-        let outcome = view.outcome?;
-        let end = outcome.outcome.times.finished.or(outcome.outcome.times.created)?;
-        let window = i64::try_from(self.inner.settings.idempotency_window.as_secs()).ok()?;
-        Timestamp::from_second(end.as_second().checked_add(window)?).ok()
+        let ended = entry.view().ended?;
+        ended.checked_add(self.window()).ok()
     }
 
     async fn create(&self, prepared: &Prepared<'_>) -> Result<Launched, ExecError> {

@@ -1,13 +1,13 @@
 //! Joins the rules to the cluster: observations in, effects out, streams to callers.
 //!
 //! ```text
-//!  watch of pods ──┐                                    ┌─▶ StoreOutcome, RemoveFinalizer (effects.rs)
+//!  watch of pods ──┐                                    ┌─▶ StoreOutcome, StoreRecord (effects.rs, records.rs)
 //!  watch of Events ┼─▶ Table: one row per pod ──step()──┤
-//!  answers of POST,┘        │ event list, version       └─▶ next deadline ─▶ timekeeper (deadlines.rs)
+//!  watch of records┤        │ event list, version       └─▶ next duty (duty.rs) ─▶ wheel (deadlines.rs)
+//!  answers of POST,┘        │                                 ─▶ the keeper acts (keeper.rs, tend.rs)
 //!  GET, PATCH               ▼
 //!                 stream per caller (stream.rs): row events, and for each chosen container
-//!                 a reader of its log (reader.rs) ─▶ bounded channel ─▶ cursor, sequence ─▶ api
-//!                    └ one read from the node for all that are at the same place (feed.rs, follow.rs)
+//!                 a follower of its log (follow.rs) ─▶ bounded channel ─▶ cursor, sequence ─▶ api
 //! ```
 //!
 //! A tokio task exists for the watches, the timekeeper, an effect in progress, a stream and a
@@ -15,37 +15,37 @@
 //! that started it, and ends with it.
 
 mod deadlines;
+mod disconnect;
 mod drain;
+mod duty;
 mod effects;
 mod error;
-mod feed;
 mod follow;
-mod group;
+mod keeper;
 mod launch;
 mod outlet;
 mod previous;
 mod pump;
-mod reader;
+mod records;
+mod release;
 mod result;
-mod start;
 mod stop;
 mod stream;
 mod table;
+mod tend;
 mod watches;
-mod which_run;
-
-#[cfg(test)]
-mod log_tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use error::ExecError;
 pub use launch::{How, Launch, Launched, Validated};
 pub use previous::IfPreviousActive;
+pub use release::Cancelled;
 pub use result::OpenResult;
 pub use stop::{StopRequest, Stopped};
 pub use stream::{
@@ -78,12 +78,33 @@ pub struct Settings {
     pub default_startup_seconds: Option<i64>,
     /// How result files are taken.
     pub result: ResultSettings,
-    /// How long a finished task's key stays taken after its pod is gone, while this replica runs.
+    /// How long a task's key stays taken after its end.
     pub idempotency_window: Duration,
+    /// How long pods of finished tasks are kept.
+    pub retention: RetentionDefaults,
+    /// Namespace of the outcome records and of the keeper's Lease; empty for the cluster connection's own.
+    pub record_namespace: String,
+    /// Name of this replica among those of the instance, for the keeper's Lease.
+    pub replica: String,
     /// How long a stream may be full before it ends with READER_TOO_SLOW.
     pub stall_limit: Duration,
     /// Most open streams.
     pub max_streams: usize,
+}
+
+/// How long pods of finished tasks are kept where the task does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionDefaults {
+    /// After SUCCEEDED.
+    pub after_success: Duration,
+    /// After any other end.
+    pub after_failure: Duration,
+}
+
+impl Default for RetentionDefaults {
+    fn default() -> Self {
+        RetentionDefaults { after_success: Duration::from_secs(10 * 60), after_failure: Duration::from_secs(24 * 3600) }
+    }
 }
 
 impl Default for Settings {
@@ -97,6 +118,9 @@ impl Default for Settings {
             default_startup_seconds: Some(3600),
             result: ResultSettings::default(),
             idempotency_window: Duration::from_secs(3600),
+            retention: RetentionDefaults::default(),
+            record_namespace: String::new(),
+            replica: "podlaunch".into(),
             stall_limit: Duration::from_secs(60),
             max_streams: 20_000,
         }
@@ -114,8 +138,10 @@ struct Inner {
     cluster: Cluster,
     table: Table,
     timekeeper: Timekeeper,
+    keeper: keeper::Keeper,
+    records: records::Records,
+    foreign: watches::Foreign,
     launching: launch::Launching,
-    logs: Arc<group::Groups>,
     streams: Arc<tokio::sync::Semaphore>,
     health: watches::Health,
     tasks: TaskTracker,
@@ -124,16 +150,8 @@ struct Inner {
 }
 
 impl Executor {
-    /// Starts the watches and the timekeeper.
+    /// Starts the watches, the timekeeper and the keeper.
     pub fn start(cluster: Cluster, settings: Settings) -> Executor {
-        let executor = Executor::idle(cluster, settings);
-        watches::start(&executor);
-        deadlines::start(&executor);
-        executor
-    }
-
-    /// An executor that learns nothing by itself.
-    fn idle(cluster: Cluster, settings: Settings) -> Executor {
         let streams = Arc::new(tokio::sync::Semaphore::new(settings.max_streams));
         let health = watches::Health::new(&settings.scope);
         let inner = Arc::new(Inner {
@@ -141,20 +159,35 @@ impl Executor {
             cluster,
             table: Table::default(),
             timekeeper: Timekeeper::default(),
+            keeper: keeper::Keeper::default(),
+            records: records::Records::default(),
+            foreign: watches::Foreign::default(),
             launching: launch::Launching::default(),
-            logs: Arc::default(),
             streams,
             health,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
         });
-        Executor { inner }
+        let executor = Executor { inner };
+        watches::start(&executor);
+        records::start(&executor);
+        deadlines::start(&executor);
+        keeper::start(&executor);
+        executor
     }
 
     /// The settings it runs with.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Where outcome records and the keeper's Lease are.
+    pub fn record_namespace(&self) -> &str {
+        match self.inner.settings.record_namespace.as_str() {
+            "" => self.inner.cluster.default_namespace(),
+            name => name,
+        }
     }
 
     /// The cluster it talks to.
@@ -177,21 +210,29 @@ impl Executor {
         self.inner.health.wait(ready).await;
     }
 
-    /// A task by its exact key, from the table; when it is not there, one quorum read by its
-    /// deterministic name decides.
+    /// A task by its exact key, from the table; when it is not there, quorum reads of its pod and of its record by
+    /// their deterministic name decide.
     pub async fn find(&self, key: &TaskKey) -> Result<Arc<Entry>, ExecError> {
         self.check_served(key)?;
         let name = key.pod_name(&self.inner.settings.instance);
-        if let Some(entry) = self.inner.table.get(&key.namespace, &name) {
+        if let Some(entry) = self.known_by_name(&key.namespace, &name) {
             return Ok(entry);
         }
         if let Some(entry) = self.inner.table.attached(&key.namespace, &key.task_id, key.attempt) {
             return Ok(entry);
         }
-        match self.look_up(&key.namespace, &name).await? {
-            Some(entry) => Ok(entry),
-            None => Err(ExecError::TaskUnknown { key: key.to_string() }),
+        if let Some(entry) = self.look_up(&key.namespace, &name).await? {
+            return Ok(entry);
         }
+        let recorded = self.look_up_record(&name).await?;
+        let recorded = recorded.filter(|entry| records::holds_key(entry, Timestamp::now()));
+        recorded.ok_or_else(|| ExecError::TaskUnknown { key: key.to_string() })
+    }
+
+    /// The entry of a name, while it stands for its key.
+    fn known_by_name(&self, namespace: &str, name: &str) -> Option<Arc<Entry>> {
+        let entry = self.inner.table.get(namespace, name)?;
+        records::holds_key(&entry, Timestamp::now()).then_some(entry)
     }
 
     /// The highest attempt of a task the table knows.
@@ -224,6 +265,7 @@ impl Executor {
     /// Ends every task of the executor and waits for them.
     pub async fn shutdown(&self) {
         self.inner.draining.cancel();
+        self.release_lease().await;
         self.inner.stopping.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;

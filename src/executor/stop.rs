@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::{info, warn};
 
+use super::duty::Act;
 use super::effects::Backoff;
 use super::table::{Entry, Presence};
 use super::watches::chain;
@@ -54,6 +55,8 @@ pub enum Stopped {
     Already,
     /// The primary container had ended before: its outcome stands.
     Ended,
+    /// The limit that was to be enforced does not hold any more.
+    NotDue,
 }
 
 impl Executor {
@@ -82,6 +85,9 @@ impl Executor {
                 }
                 PatchAnswer::TestFailed => {
                     self.reread(entry).await.map_err(ExecError::ClusterUnavailable)?;
+                    if !self.is_still_due(entry, request.cause) {
+                        return Ok(Stopped::NotDue);
+                    }
                     backoff.wait().await;
                 }
                 PatchAnswer::Gone => self.confirm_gone(entry).await,
@@ -120,13 +126,26 @@ impl Executor {
         });
     }
 
+    /// A limit may have been kept in the version that was not seen: the container has started, a listener is back.
+    fn is_still_due(&self, entry: &Entry, cause: StopCause) -> bool {
+        let view = entry.view();
+        let seen = &view.observation;
+        let settled = view.outcome.is_some() || view.presence == Presence::Gone || seen.stop.is_some();
+        if cause == StopCause::Cancel || settled || has_ended(seen) {
+            return true;
+        }
+        let now = Timestamp::now();
+        self.next_duty(entry, now).is_some_and(|duty| duty.act == Act::Stop(cause) && duty.at <= now)
+    }
+
     fn stop_ops(&self, entry: &Entry, seen: &Observation, request: &StopRequest) -> [PatchOp; 4] {
         let stop = Stop {
             cause: request.cause,
             caller: request.caller.clone(),
             message: request.message.clone(),
             time: Timestamp::now(),
-            grace_seconds: request.grace_seconds.unwrap_or(seen.grace_seconds),
+            // Longer than the pod's own counts as the pod's own.
+            grace_seconds: request.grace_seconds.map_or(seen.grace_seconds, |asked| asked.min(seen.grace_seconds)),
             pending: entry.pending_for_stop(),
         };
         let text = serde_json::to_string(&stop).unwrap_or_default();

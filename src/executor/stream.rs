@@ -2,9 +2,8 @@
 //!
 //! ```text
 //! pump.rs ── row events, in order ─────┐
-//! reader.rs ── a container's log ──────┼─▶ bounded channel ─▶ TaskStream ─▶ cursor, sequence ─▶ api
-//! reader.rs ── another container's ────┘
-//!     └ feed.rs: shared with the streams at the same place ◀─ follow.rs: one read from the node
+//! follow.rs ── a container's log ──────┼─▶ bounded channel ─▶ TaskStream ─▶ cursor, sequence ─▶ api
+//! follow.rs ── another container's ────┘
 //! ```
 //!
 //! Only [`TaskStream`] knows the cursor: what it hands out, it has counted. A full channel stops
@@ -21,15 +20,16 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::disconnect::Listening;
 use super::outlet::Outlet;
 use super::pump::{Plan, Pump};
 use super::table::Entry;
 use super::{ExecError, Executor};
 use crate::logs;
-use crate::task::cursor::{LogStart, binding};
+use crate::task::cursor::binding;
 use crate::task::event::{TaskEvent, TaskEventBody};
 use crate::task::observation::StoredOutcome;
-use crate::task::{Cursor, LogSelection};
+use crate::task::{Cursor, LogSelection, TaskKey};
 
 /// Items between the pump and the reader; with 64 KiB chunks this bounds a stalled stream's memory.
 const CHANNEL: usize = 4;
@@ -41,10 +41,6 @@ pub enum Start {
     Beginning,
     /// At what happens from now on.
     Now,
-    /// At the first event; of each log there is, its last lines.
-    Tail(u32),
-    /// At the first event; of each log, the lines stamped at or after this (node's clock).
-    Since(Timestamp),
     /// After what this cursor has seen.
     After(Box<Cursor>),
 }
@@ -204,6 +200,7 @@ pub struct TaskStream {
     stall_limit: Duration,
     _pump: AbortOnDropHandle<()>,
     _place: OwnedSemaphorePermit,
+    _listening: Listening,
 }
 
 impl Executor {
@@ -220,12 +217,7 @@ impl Executor {
         let place = place.map_err(|_| ExecError::TooManyStreams { limit })?;
         let cursor = match &start {
             Start::After(cursor) => (**cursor).clone(),
-            Start::Beginning => self.fresh_cursor(entry),
-            Start::Now => self.cursor_of_now(entry),
-            Start::Tail(lines) => {
-                self.fresh_cursor(entry).with_log_start(LogStart::Tail { lines: *lines, asked: Timestamp::now() })
-            }
-            Start::Since(time) => self.fresh_cursor(entry).with_log_start(LogStart::Since(*time)),
+            Start::Beginning | Start::Now => self.fresh_cursor(entry),
         };
         let (sender, items) = mpsc::channel(CHANNEL);
         let stalled = Arc::new(AtomicBool::new(false));
@@ -233,7 +225,18 @@ impl Executor {
         let pump = Pump::new(self.clone(), entry.clone(), cursor.clone(), outlet, Plan { start, until, filter });
         let pump = AbortOnDropHandle::new(self.inner.tasks.spawn(pump.run()));
         let stall_limit = self.stall_limit();
-        Ok(TaskStream { items, cursor, sequence: 0, ended: false, stalled, stall_limit, _pump: pump, _place: place })
+        let listening = self.listen(entry);
+        Ok(TaskStream {
+            items,
+            cursor,
+            sequence: 0,
+            ended: false,
+            stalled,
+            stall_limit,
+            _pump: pump,
+            _place: place,
+            _listening: listening,
+        })
     }
 
     /// Reads a cursor that a caller gave back, for this task.
@@ -243,22 +246,14 @@ impl Executor {
         Ok(cursor)
     }
 
+    /// Whether a cursor was given out for this task, whichever its pod.
+    pub fn is_of(&self, cursor: &[u8], key: &TaskKey) -> bool {
+        Cursor::decode(cursor, binding(key, &self.inner.settings.instance)).is_ok()
+    }
+
     /// The cursor before a task's first event.
     pub fn fresh_cursor(&self, entry: &Entry) -> Cursor {
         Cursor::start(binding(&entry.key, &self.inner.settings.instance), entry.uid.clone())
-    }
-
-    /// The cursor after all that has happened, and all that was written, up to now.
-    fn cursor_of_now(&self, entry: &Entry) -> Cursor {
-        let start = LogStart::Tail { lines: 0, asked: Timestamp::now() };
-        let mut cursor = self.fresh_cursor(entry).with_log_start(start);
-        for numbered in entry.events_after(0) {
-            // The outcome is not left out: a stream never ends without it.
-            if !matches!(numbered.event.body, TaskEventBody::Outcome(_)) {
-                cursor.passed(&numbered.event);
-            }
-        }
-        cursor
     }
 
     /// Longest time a stream may stand still.
@@ -279,10 +274,24 @@ impl TaskStream {
         StreamItem::Event(Box::new(StreamEvent { cursor, sequence: self.sequence, uid, occurred, observed, body }))
     }
 
+    /// The first state this replica saw has none before it; in a chain there was one.
+    fn continued(&self, event: Arc<TaskEvent>) -> Arc<TaskEvent> {
+        let TaskEventBody::State(change) = &event.body else { return event };
+        match (change.previous, self.cursor.last_state()) {
+            (None, Some(last)) => {
+                let mut change = change.clone();
+                change.previous = Some(last);
+                Arc::new(TaskEvent { body: TaskEventBody::State(change), ..TaskEvent::clone(&event) })
+            }
+            _ => event,
+        }
+    }
+
     fn item(&mut self, raw: Raw) -> Result<StreamItem, ExecError> {
         let now = Timestamp::now();
         Ok(match raw {
             Raw::Event(event) => {
+                let event = self.continued(event);
                 self.cursor.passed(&event);
                 self.event(event.uid.clone(), event.occurred, event.observed, StreamBody::Task(event))
             }

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::effects::Backoff;
 use super::table::{Entry, Presence};
@@ -108,6 +108,30 @@ impl Health {
         if before != after {
             self.changed.send_modify(|v| *v += 1);
         }
+    }
+}
+
+/// Most foreign pods remembered by uid; beyond, one may be told twice.
+const MAX_FOREIGN: usize = 4096;
+
+/// Pods that carry our label and are not ours: each is told once.
+#[derive(Default)]
+pub(super) struct Foreign {
+    seen: Mutex<(HashSet<String>, u64)>,
+}
+
+impl Foreign {
+    /// Their number with this one, if it is new.
+    fn note(&self, uid: &str) -> Option<u64> {
+        let mut seen = self.seen.lock();
+        if seen.0.len() >= MAX_FOREIGN {
+            seen.0.clear();
+        }
+        if !seen.0.insert(uid.to_owned()) {
+            return None;
+        }
+        seen.1 += 1;
+        Some(seen.1)
     }
 }
 
@@ -213,10 +237,13 @@ impl Executor {
     pub(super) fn feed_pod(&self, pod: &SlimPod) -> Option<Arc<Entry>> {
         let observation = self.observe_ours(pod)?;
         let ((entry, fed), replaced) = self.inner.table.feed(Arc::new(observation), Timestamp::now());
+        self.perform(&entry, fed);
         if let Some((older, fed)) = replaced {
             self.perform(&older, fed);
+            if let Some(recorded) = older.recorded().filter(|recorded| !recorded.stored.record.was_launched()) {
+                self.stop_as_recorded(&entry, &recorded.stored.record);
+            }
         }
-        self.perform(&entry, fed);
         Some(entry)
     }
 
@@ -233,7 +260,10 @@ impl Executor {
             Ok(observation) => Some(observation),
             Err(why) => {
                 // Copied labels or another schema: left alone.
-                debug!(pod = ?name_of(pod), %why, "a pod with our label is not ours");
+                let count = self.inner.foreign.note(pod.metadata.uid.as_deref().unwrap_or_default());
+                if let Some(count) = count {
+                    info!(pod = ?name_of(pod), %why, count, "a pod with our label is not ours and is left alone");
+                }
                 None
             }
         }

@@ -16,6 +16,7 @@
 //! - A result given as a file adds a sidecar and mostly a volume (`result`).
 //! - Labels, annotations, finalizers and scheduling gates below `podlaunch.dev/` are refused.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::merge::{MergeError, merge_pod};
@@ -73,6 +74,10 @@ pub struct Launch<'a> {
     pub waited_seconds: i64,
     /// How result files are taken.
     pub result: &'a ResultSettings,
+    /// Seconds without a listener after which the task is stopped.
+    pub cancel_after: Option<i64>,
+    /// podlaunch's clock.
+    pub now: Timestamp,
 }
 
 /// Builds the pod, or says everything that is wrong with the request.
@@ -159,13 +164,17 @@ fn own_annotations(
     launch: &Launch<'_>,
     primary: &str,
 ) -> Result<(), Vec<SpecError>> {
-    let policy = serde_json::to_string(&policy(launch))
+    let stored = policy(launch);
+    let policy = serde_json::to_string(&stored)
         .map_err(|_| vec![SpecError::new("spec.timeouts", "cannot be stored as JSON")])?;
     annotations.insert(meta::SCHEMA_KEY.into(), meta::SCHEMA.into());
     annotations.insert(meta::TASK_ID.into(), launch.key.task_id.as_str().into());
     annotations.insert(meta::FINGERPRINT.into(), launch.fingerprint.as_str().into());
     annotations.insert(meta::PRIMARY.into(), primary.into());
     annotations.insert(meta::POLICY.into(), policy.into());
+    if let Some(until) = stored.attached_until(launch.now) {
+        annotations.insert(meta::ATTACHED_UNTIL.into(), until.to_string().into());
+    }
     if let Some(traceparent) = launch.traceparent {
         annotations.insert(meta::TRACEPARENT.into(), traceparent.into());
     }
@@ -180,7 +189,13 @@ fn policy(launch: &Launch<'_>) -> StoredPolicy {
         startup: launch.spec.timeouts.startup.or(launch.default_startup_seconds),
         ..launch.spec.timeouts.clone()
     };
-    StoredPolicy { timeouts, logs: launch.spec.logs.clone(), result: launch.spec.result.clone() }
+    StoredPolicy {
+        timeouts,
+        logs: launch.spec.logs.clone(),
+        result: launch.spec.result.clone(),
+        retention: launch.spec.retention.clone(),
+        cancel_after: launch.cancel_after,
+    }
 }
 
 fn own_spec(pod: &mut Map<String, Value>, launch: &Launch<'_>) {

@@ -31,6 +31,8 @@ pub(in crate::pod) fn build_with(
         default_startup_seconds: None,
         waited_seconds: 0,
         result: &ResultSettings::default(),
+        cancel_after: None,
+        now: jiff::Timestamp::UNIX_EPOCH,
     };
     change(&mut launch);
     build(&launch)

@@ -94,6 +94,9 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
         stop: json(meta::STOP).and_then(|s| serde_json::from_slice(s).ok()),
         literals: if outcome.is_some() { Literals::default() } else { literals.clone() },
         outcome,
+        ended: stamp(pod, meta::ENDED),
+        released: stamp(pod, meta::RELEASED),
+        attached_until: stamp(pod, meta::ATTACHED_UNTIL),
         node: filled(&pod.spec.node_name),
         gates: pod.spec.scheduling_gates.iter().map(|g| g.name.clone()).collect(),
         restart_policy: filled(&pod.spec.restart_policy).unwrap_or_else(|| "Always".into()),
@@ -119,6 +122,11 @@ fn literals(pod: &SlimPod, key: &TaskKey) -> Literals {
     public.extend(pod.spec.node_name.as_deref());
     public.extend(all().flat_map(|c| std::iter::once(c.name.as_str()).chain(c.image.as_deref())));
     Literals::of(all().flat_map(|c| &c.env).filter_map(|env| env.value.as_deref()), &public)
+}
+
+/// An annotation that is a time; what is none counts as absent.
+fn stamp(pod: &SlimPod, name: &str) -> Option<Timestamp> {
+    annotation(pod, name)?.parse().ok()
 }
 
 /// Numbers between commas; what is none is left out.

@@ -33,9 +33,21 @@ pub const STOP: &str = "podlaunch.dev/stop";
 pub const OUTCOME: &str = "podlaunch.dev/outcome";
 /// Annotation: later attempts that resolved to this pod, decimal, comma-separated, ascending.
 pub const ATTACHED_ATTEMPTS: &str = "podlaunch.dev/attached-attempts";
+/// Annotation: when the outcome was stored (podlaunch's clock, RFC 3339). Written by the same patch; retention
+/// and the idempotency window count from it.
+pub const ENDED: &str = "podlaunch.dev/ended";
+/// Annotation: when a caller released the finished task (podlaunch's clock, RFC 3339). Its pod goes at once.
+pub const RELEASED: &str = "podlaunch.dev/released";
+/// Annotation: until when the task counts as listened to (podlaunch's clock, RFC 3339); renewed by every replica
+/// that serves a stream of it. Only on tasks with a disconnect policy.
+pub const ATTACHED_UNTIL: &str = "podlaunch.dev/attached-until";
 /// Finalizer: keeps the status of a pod that others delete until its outcome is recorded.
 pub const FINALIZER: &str = "podlaunch.dev/outcome";
 /// Scheduling gate of a task that waits in podlaunch's own queue.
 pub const GATE: &str = "podlaunch.dev/queue";
+/// Label of the ConfigMap that is an outcome record; its value is the record's schema, [`RECORD_SCHEMA`].
+pub const LABEL_RECORD: &str = "podlaunch.dev/record";
+/// The schema of records this code writes and reads.
+pub const RECORD_SCHEMA: &str = "1";
 /// Prefix of everything that is ours; a caller may not set labels or annotations below it.
 pub const PREFIX: &str = "podlaunch.dev/";

@@ -52,6 +52,12 @@ pub struct Observation {
     pub stop: Option<Stop>,
     /// The stored outcome, with its exact text.
     pub outcome: Option<StoredOutcome>,
+    /// When the outcome was stored (podlaunch's clock).
+    pub ended: Option<Timestamp>,
+    /// When a caller released the finished task (podlaunch's clock).
+    pub released: Option<Timestamp>,
+    /// Until when the task counts as listened to (podlaunch's clock); only with a disconnect policy.
+    pub attached_until: Option<Timestamp>,
     /// Node it is bound to.
     pub node: Option<String>,
     /// Names of its scheduling gates.

@@ -3,6 +3,7 @@
 //! Stored on the pod as annotation `podlaunch.dev/policy`, so that any replica, and one started
 //! later, acts the same way. Not part of the fingerprint unless said so.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
@@ -16,6 +17,29 @@ pub const DEFAULT_LOST_SECONDS: i64 = 30 * 60;
 pub const MAX_PENDING_GRACES: usize = 16;
 /// Longest termination grace, seconds (365 days).
 pub const MAX_GRACE_SECONDS: i64 = 365 * 24 * 3600;
+
+/// Shortest time after which a task without a listener may be stopped, seconds.
+pub const MIN_CANCEL_AFTER_SECONDS: i64 = 60;
+
+/// For how long pod and log of a finished task are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Retention {
+    /// As long as the server's settings say.
+    #[default]
+    Server,
+    /// Seconds after success and after any other end; `None` is the server's.
+    After {
+        /// After SUCCEEDED.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        success: Option<i64>,
+        /// After any other end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<i64>,
+    },
+    /// Until the caller releases it.
+    Keep,
+}
 
 /// Timeouts of a task in whole seconds; `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,4 +123,28 @@ pub struct StoredPolicy {
     /// Where the result is taken from; unset: it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<ResultSource>,
+    /// For how long the pod is kept after the end.
+    #[serde(skip_serializing_if = "is_server")]
+    pub retention: Retention,
+    /// Seconds without a listener after which the task is stopped; `None`: it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_after: Option<i64>,
+}
+
+fn is_server(retention: &Retention) -> bool {
+    *retention == Retention::Server
+}
+
+impl StoredPolicy {
+    /// Until when the task counts as listened to if a listener is there at `now`: long enough that a renewal
+    /// every [`StoredPolicy::renew_every`] never cuts the time without a listener short.
+    pub fn attached_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let after = self.cancel_after?;
+        now.checked_add(SignedDuration::from_secs(after.saturating_add(after / 3))).ok()
+    }
+
+    /// How often a replica that serves a stream renews that, seconds.
+    pub fn renew_every(&self) -> Option<i64> {
+        Some((self.cancel_after? / 3).max(1))
+    }
 }

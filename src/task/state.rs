@@ -42,6 +42,12 @@ impl State {
         }
     }
 
+    /// The state of a rank that only one state has.
+    pub fn of_rank(rank: u8) -> Option<State> {
+        use State::{Pending, Running, Starting, Terminating, Unreachable};
+        [Pending, Starting, Running, Unreachable, Terminating].into_iter().find(|state| state.rank() == rank)
+    }
+
     /// Whether nothing follows.
     pub fn is_terminal(self) -> bool {
         self.rank() >= 10

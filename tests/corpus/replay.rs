@@ -194,9 +194,9 @@ impl Replay {
             (None, Input::Pod(o)) => Row::first(o, now),
             (None, Input::Gone(Some(o))) => {
                 let (row, mut first) = Row::first(Arc::clone(&o), now);
-                first.effects.clear();
                 let (row, gone) = step(row, Input::Gone(Some(o)), now);
                 first.events.extend(gone.events);
+                first.effects = gone.effects;
                 (row, first)
             }
             (None, _) => return,
@@ -210,7 +210,7 @@ impl Replay {
         for effect in step.effects {
             match effect {
                 Effect::StoreOutcome(outcome) => self.store(now, *outcome),
-                Effect::RemoveFinalizer => assert!(self.stored.is_some(), "released before it was stored"),
+                Effect::StoreRecord(outcome) => self.record(now, *outcome),
                 Effect::Recheck { at } => self.recheck = Some(at),
             }
         }
@@ -224,6 +224,13 @@ impl Replay {
         let mut o = Observation::clone(&self.patched(self.row.as_ref().unwrap().observation()));
         o.resource_version += 1;
         self.input(now, Input::Pod(Arc::new(o)));
+    }
+
+    fn record(&mut self, now: Timestamp, outcome: Outcome) {
+        assert!(self.stored.is_none(), "a record decides only what was not stored");
+        let text = outcome.to_text();
+        self.stored = Some(StoredOutcome { outcome, text });
+        self.input(now, Input::Recorded(Arc::new(self.stored.clone().unwrap())));
     }
 
     pub fn outcomes(&self) -> Vec<&StoredOutcome> {

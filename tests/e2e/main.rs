@@ -22,6 +22,7 @@ mod features;
 mod identity;
 mod output;
 mod pending;
+mod records;
 mod replicas;
 mod requests;
 mod results;

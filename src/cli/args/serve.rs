@@ -75,6 +75,11 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "WHEN", default_value = "off")]
     pub finalizer: Switch,
 
+    /// Namespace of the outcome records and of the Lease that the replicas share [default: the namespace of the
+    /// kubeconfig's context, or of the pod this runs in]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub record_namespace: String,
+
     /// Serve an embedded single-machine cluster instead. No isolation, for development
     #[arg(long, conflicts_with_all = ["kubeconfig", "context"])]
     pub local: bool,
@@ -153,6 +158,14 @@ pub struct LimitArgs {
     /// For how long after its end a task's key makes no second pod
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = positive_duration)]
     pub idempotency_window: Duration,
+
+    /// How long the pod and log of a task that succeeded are kept, if the task does not say
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub retain_success: Duration,
+
+    /// The same for one that ended in any other way
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub retain_failure: Duration,
 
     /// How long a stream's reader may stand still
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = positive_duration)]

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 use super::event::{Notice, TaskEvent, TaskEventBody};
-use super::observation::{ContainerState, Holding, NeverStarted, Observation, PendingReason, StoredOutcome};
+use super::observation::{ContainerState, NeverStarted, Observation, PendingReason, StoredOutcome};
 use super::outcome::{self, Before, Outcome};
 use super::reason::Reason;
 use super::state::State;
@@ -56,6 +56,8 @@ pub enum Input {
         /// The event.
         notice: Notice,
     },
+    /// An outcome record of this pod exists, and says this.
+    Recorded(Arc<StoredOutcome>),
     /// Time has passed: what [`Effect::Recheck`] asked for.
     Tick,
 }
@@ -75,8 +77,9 @@ pub enum Effect {
     /// Store this as the outcome: one patch that tests uid and resourceVersion. The patched pod is
     /// fed back as [`Input::Pod`]; when the test fails, the pod that is there now.
     StoreOutcome(Box<Outcome>),
-    /// The outcome is stored and the pod still carries our finalizer.
-    RemoveFinalizer,
+    /// The pod is gone and its outcome was never stored: create the outcome record with this one. Whatever record is
+    /// there afterwards is fed back as [`Input::Recorded`].
+    StoreRecord(Box<Outcome>),
     /// Feed [`Input::Tick`] at this time (podlaunch's clock).
     Recheck {
         /// When.
@@ -128,7 +131,15 @@ enum Presence {
 impl Row {
     /// The row of a pod seen for the first time: new, or after a restart or relist.
     pub fn first(observation: Arc<Observation>, now: Timestamp) -> (Row, Step) {
-        let mut row = Row {
+        let mut row = Row::blank(observation);
+        let mut step = Step::default();
+        row.show(None, now, &mut step);
+        row.settle(Before::Unknown, now, &mut step);
+        (row, step)
+    }
+
+    fn blank(observation: Arc<Observation>) -> Row {
+        Row {
             state: State::Pending,
             base: State::Pending,
             silent_since: None,
@@ -144,10 +155,14 @@ impl Row {
             notice_version: 0,
             end_due: None,
             observation,
-        };
+        }
+    }
+
+    /// The row of a task of which only the outcome record is left: it replays the outcome and nothing else.
+    pub fn recorded(observation: Arc<Observation>, stored: Arc<StoredOutcome>, now: Timestamp) -> (Row, Step) {
+        let mut row = Row { presence: Presence::Gone, ..Row::blank(observation) };
         let mut step = Step::default();
-        row.show(None, now, &mut step);
-        row.settle(Before::Unknown, now, &mut step);
+        row.finish(stored, now, &mut step);
         (row, step)
     }
 
@@ -213,9 +228,6 @@ impl Row {
             self.finish(Arc::new(stored), now, step);
         }
         if self.outcome.is_some() {
-            if self.observation.has_finalizer == Holding::Held {
-                step.effects.push(Effect::RemoveFinalizer);
-            }
             return;
         }
         if let Some(outcome) = outcome::decide_after(&self.observation, before) {
@@ -244,7 +256,10 @@ impl Row {
         }
         let occurred = stored.outcome.times.finished;
         let body = TaskEventBody::Outcome(Arc::clone(&stored));
-        step.events.push(TaskEvent { uid: uid::outcome(&self.observation.uid), occurred, observed: now, body });
+        // A task that was never launched has no pod uid; its name is as good.
+        let o = &self.observation;
+        let pod = if o.uid.is_empty() { &o.pod_name } else { &o.uid };
+        step.events.push(TaskEvent { uid: uid::outcome(pod), occurred, observed: now, body });
         self.outcome = Some(stored);
         self.pending = None;
         self.hint = None;
@@ -269,11 +284,11 @@ impl Row {
             let previous = std::mem::replace(&mut self.observation, last);
             self.show(Some(&previous), now, step);
         }
-        let stored = self.observation.outcome.clone().unwrap_or_else(|| {
-            let outcome = how(&self.observation);
-            StoredOutcome { text: outcome.to_text(), outcome }
-        });
-        self.finish(Arc::new(stored), now, step);
+        match self.observation.outcome.clone() {
+            Some(stored) => self.finish(Arc::new(stored), now, step),
+            None if self.outcome.is_none() => step.effects.push(Effect::StoreRecord(Box::new(how(&self.observation)))),
+            None => {}
+        }
     }
 
     /// What the version before the next one says about the primary.
@@ -303,10 +318,9 @@ impl Row {
 /// One input. The row comes back with what follows from it.
 pub fn step(mut row: Row, input: Input, now: Timestamp) -> (Row, Step) {
     let mut step = Step::default();
-    if row.is_gone() {
-        return (row, step);
-    }
     match input {
+        Input::Recorded(stored) => row.finish(stored, now, &mut step),
+        _ if row.is_gone() => {}
         Input::Pod(next) => row.observe(next, now, &mut step),
         Input::Gone(last) => row.go(last, now, &mut step),
         Input::Notice { occurred, notice } if row.outcome.is_none() => {

@@ -3,7 +3,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::task::event::Severity;
 use crate::task::key::TaskKey;
-use crate::task::observation::{Condition, ContainerObservation, Role, Stop, StopCause, Terminated};
+use crate::task::observation::{Condition, ContainerObservation, Holding, Role, Stop, StopCause, Terminated};
 use crate::task::outcome::ResultState;
 use crate::task::policy::{PendingGrace, StoredPolicy, Timeouts};
 use crate::task::result::{MARK, ResultKind, ResultSource, SIDECAR};
@@ -44,6 +44,9 @@ fn pod(state: ContainerState) -> Observation {
         has_finalizer: Holding::Free,
         stop: None,
         outcome: None,
+        ended: None,
+        released: None,
+        attached_until: None,
         node: Some("n".into()),
         gates: Vec::new(),
         restart_policy: "Never".into(),
@@ -163,7 +166,7 @@ fn old_versions_and_other_pods_are_no_news() {
 
 #[test]
 fn an_outcome_is_asked_for_once_a_version_and_told_once() {
-    let done = Observation { has_finalizer: Holding::Held, ..pod(exit(3)) };
+    let done = pod(exit(3));
     let fed = Fed::first(running()).pod(done.clone(), 9);
     assert_eq!(fed.told(), ["main 0 3"]);
     let [Effect::StoreOutcome(outcome)] = &fed.last.effects[..] else { panic!("{:?}", fed.last.effects) };
@@ -172,10 +175,7 @@ fn an_outcome_is_asked_for_once_a_version_and_told_once() {
     let mut fed = fed.pod(done.clone(), 10);
     assert!(matches!(fed.last.effects[..], [Effect::StoreOutcome(_)]) && fed.last.events.is_empty());
     fed = fed.pod(patched(&done, outcome.clone()), 11);
-    assert_eq!(
-        (fed.told(), fed.last.effects.clone()),
-        (vec!["outcome FAILED".to_string()], vec![Effect::RemoveFinalizer])
-    );
+    assert_eq!((fed.told(), fed.last.effects.clone()), (vec!["outcome FAILED".to_string()], vec![]));
     assert_eq!(fed.row.outcome().unwrap().text, outcome.to_text());
     // Whatever comes later: nothing is told, another text does not count.
     let other = Outcome { exit_code: Some(4), ..outcome.clone() };
@@ -188,15 +188,43 @@ fn an_outcome_is_asked_for_once_a_version_and_told_once() {
     assert_eq!(fed.row.outcome().unwrap().outcome, outcome);
 }
 
+fn stored(outcome: &Outcome) -> Arc<StoredOutcome> {
+    Arc::new(StoredOutcome { outcome: outcome.clone(), text: outcome.to_text() })
+}
+
+fn to_record(fed: &Fed) -> Outcome {
+    let [Effect::StoreRecord(outcome)] = &fed.last.effects[..] else { panic!("{:?}", fed.last.effects) };
+    Outcome::clone(outcome)
+}
+
 #[test]
-fn a_pod_that_is_gone_has_an_outcome_at_once() {
+fn the_outcome_of_a_pod_that_is_gone_is_decided_by_its_record() {
     let fed = Fed::first(running()).input(Input::Gone(None), 9);
-    assert_eq!(fed.told(), ["outcome LOST"]);
-    let stored = fed.row.outcome().unwrap();
-    assert_eq!(Outcome::from_text(&stored.text).unwrap(), stored.outcome);
+    assert!(fed.told().is_empty() && fed.row.outcome().is_none());
+    let mine = to_record(&fed);
+    assert_eq!(mine.state, State::Lost);
+    // Another replica saw more and was first: its word counts.
+    let theirs = Outcome { exit_code: Some(7), state: State::Failed, ..mine.clone() };
+    let fed = fed.input(Input::Recorded(stored(&theirs)), 10);
+    assert_eq!((fed.told(), fed.row.state()), (vec!["outcome FAILED".to_string()], State::Failed));
+    let fed = fed.input(Input::Recorded(stored(&mine)), 11);
+    assert!(fed.last.events.is_empty() && fed.row.outcome().unwrap().outcome == theirs);
+}
+
+#[test]
+fn a_record_alone_replays_its_outcome_and_nothing_else() {
+    let last = Observation { resource_version: 9, phase: "Failed".into(), ..pod(exit(3)) };
+    let outcome = outcome::decide(&last).unwrap();
+    let (row, step) = Row::recorded(Arc::new(last), stored(&outcome), at(9));
+    assert!(row.is_gone() && row.deadline().is_none());
+    assert!(matches!(&step.events[..], [TaskEvent { body: TaskEventBody::Outcome(_), .. }]) && step.effects.is_empty());
+}
+
+#[test]
+fn a_pod_that_is_gone_is_told_to_its_last_version() {
     let last = Observation { resource_version: 9, phase: "Failed".into(), ..pod(exit(3)) };
     let fed = Fed::first(running()).input(Input::Gone(Some(Arc::new(last.clone()))), 9);
-    assert_eq!(fed.told(), ["main 0 3", "outcome FAILED"]);
+    assert_eq!((fed.told(), to_record(&fed).state), (vec!["main 0 3".to_string()], State::Failed));
     // The last version carries an outcome: it counts.
     let cancelled = Outcome { state: State::Cancelled, ..outcome::decide(&last).unwrap() };
     let fed = Fed::first(running()).input(Input::Gone(Some(Arc::new(patched(&last, cancelled)))), 9);

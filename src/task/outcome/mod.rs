@@ -24,6 +24,7 @@ mod facts;
 mod result;
 #[cfg(test)]
 mod tests;
+mod unlaunched;
 
 pub use codec::{MAX_TEXT, OutcomeError};
 pub use decide::{
@@ -32,6 +33,7 @@ pub use decide::{
 pub use facts::Before;
 pub(crate) use facts::deletion_requested;
 pub use result::{ResultState, TaskResult};
+pub use unlaunched::unlaunched;
 
 /// Version of the list of reasons; raised when a value is added.
 pub const REASON_VERSION: u32 = 1;

@@ -28,7 +28,7 @@ pub use manifest::{MAX_MANIFEST_BYTES, Manifest};
 pub use short::{HostAlias, Network, Placement, ShortForm, Toleration};
 pub use volume::{DownwardFile, DownwardSource, KeyFile, ProjectedSource, Volume, VolumeSource};
 
-use super::policy::{LogSelection, Timeouts};
+use super::policy::{LogSelection, Retention, Timeouts};
 use super::result::ResultSource;
 
 /// One thing that is wrong in a request. A field is named as the contract names it
@@ -98,6 +98,9 @@ pub struct TaskSpec {
     /// Which logs are delivered. Changes nothing about what runs, so it is not serialized.
     #[serde(skip)]
     pub logs: LogSelection,
+    /// For how long pod and log are kept after the end. Changes nothing about what runs either.
+    #[serde(skip)]
+    pub retention: Retention,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -63,7 +63,10 @@ impl Checker {
         let task = accepted.task.as_ref().expect("Accepted.task is set");
         assert_eq!(task.key.as_ref(), Some(&key), "Accepted.task.key");
         let pod = accepted.pod.as_ref().expect("Accepted.pod is set");
-        assert!(!pod.uid.is_empty() && pod.name.len() <= 63, "{pod:?}");
+        assert!(pod.name.len() <= 63, "{pod:?}");
+        let outcome = task.outcome.as_ref();
+        let never_launched = outcome.is_some_and(|outcome| outcome.stop.is_some() && outcome.containers.is_empty());
+        assert!(!pod.uid.is_empty() || never_launched, "{pod:?}");
         assert_ne!(accepted.how(), v1::AcceptedHow::Unspecified);
         let mut checker = Checker {
             key,
@@ -222,7 +225,9 @@ fn check_outcome(outcome: &v1::Outcome) {
     let advised = outcome.retry_advice() != v1::RetryAdvice::Unspecified;
     assert_eq!(advised, outcome.state() != TaskState::Succeeded, "{outcome:?}");
     let times = outcome.times.as_ref().expect("Outcome.times is set");
-    assert!(times.created_time.is_some(), "{times:?}");
+    // What was cancelled before any launch has no times but its stop's.
+    let never_launched = outcome.stop.is_some() && outcome.containers.is_empty();
+    assert!(times.created_time.is_some() || never_launched, "{times:?}");
     let size = prost::Message::encoded_len(outcome);
     assert!(size <= 8 * 1024, "an outcome of {size} bytes");
 }

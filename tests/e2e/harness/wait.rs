@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 /// How long anything may take at most.
-pub const GUARD: Duration = Duration::from_secs(120);
+pub const GUARD: Duration = Duration::from_secs(240);
 
 /// How often a condition that cannot be awaited is looked at.
 const PERIOD: Duration = Duration::from_millis(20);

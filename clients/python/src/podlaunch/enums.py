@@ -777,12 +777,10 @@ class PreviousActivePolicy(OpenEnum):
     ATTACH = 2
     """Attach to the earlier attempt's pod instead of making one. That is stored with the pod before headers are
     sent: from then on every call with this attempt resolves to that pod, also after its end. Events, cursors and
-    Accepted.key carry the pod's own attempt, Accepted.requested_attempt the asked one. The spec is not compared.
-    Not available yet: UNIMPLEMENTED / FEATURE_UNAVAILABLE. Feature `previous_attempts`."""
+    Accepted.key carry the pod's own attempt, Accepted.requested_attempt the asked one. The spec is not compared."""
 
     ALLOW = 3
-    """Launch beside it: both run at once. Not available yet: UNIMPLEMENTED / FEATURE_UNAVAILABLE. Feature
-    `previous_attempts`."""
+    """Launch beside it: both run at once."""
 
 
 class DisconnectMode(OpenEnum):
@@ -795,9 +793,9 @@ class DisconnectMode(OpenEnum):
     """Nothing: the task goes on."""
 
     CANCEL_AFTER = 2
-    """It is stopped when no replica has served a LaunchTask or AttachTask stream of it for `cancel_after`. A
-    client that moves to another replica in that time changes nothing. Ends as CANCELLED, reason DISCONNECTED. Not
-    available yet: UNIMPLEMENTED / FEATURE_UNAVAILABLE. Feature `disconnect_policy`."""
+    """It is stopped when no replica has served a LaunchTask or AttachTask stream of it for `cancel_after`; it may
+    take up to a third longer. A client that moves to another replica in that time changes nothing. Ends as
+    CANCELLED, reason DISCONNECTED."""
 
 
 class AcceptedHow(OpenEnum):

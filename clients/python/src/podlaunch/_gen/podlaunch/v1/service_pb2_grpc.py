@@ -291,9 +291,8 @@ class PodlaunchServiceServicer(object):
         """Releases a finished task before its retention ends: its pod, its log and its result go.
 
         The outcome record stays until the idempotency window ends, so the key is not free before. A task that is not
-        finished is FAILED_PRECONDITION / TASK_ACTIVE: cancel it first. Idempotent.
-
-        Not available yet: answers UNIMPLEMENTED / FEATURE_UNAVAILABLE. Feature `delete_task`.
+        finished is FAILED_PRECONDITION / TASK_ACTIVE: cancel it first. Answers when the release is stored with the pod; the
+        pod itself goes some 10 s later, when every replica knows the record. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
