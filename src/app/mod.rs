@@ -13,6 +13,7 @@ mod auth;
 mod connections;
 mod embedded;
 mod listen;
+mod release;
 mod reload;
 mod serve;
 mod telemetry;
@@ -56,6 +57,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             telemetry::init(cli::args::LogFormat::Text, telemetry::Level::Info);
             embedded::run(args).await?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::ReleaseFinalizers(args) => {
+            telemetry::init(cli::args::LogFormat::Text, telemetry::Level::Warn);
+            release::run(args).await
         }
         Command::Completions(args) => {
             cli::completions(args.shell, &mut std::io::stdout())?;

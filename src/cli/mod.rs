@@ -52,6 +52,7 @@ pub async fn execute(command: ClientCommand, connection: impl Into<Connection>, 
         ClientCommand::Result(args) => result::result(args, &client, &console).await,
         ClientCommand::Get(args) => query::get(args, &client, &console).await,
         ClientCommand::Cancel(args) => query::cancel(args, &client, &console).await,
+        ClientCommand::Delete(args) => query::delete(args, &client, &console).await,
         ClientCommand::Info(args) => query::info(args, &client, &console).await,
     };
     told(result, &console).await

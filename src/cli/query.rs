@@ -1,6 +1,6 @@
 //! `get`, `cancel` and `info`: one call, one answer.
 
-use super::args::{CancelArgs, Format, GetArgs, InfoArgs, TaskFormat};
+use super::args::{CancelArgs, DeleteArgs, Format, GetArgs, InfoArgs, TaskFormat};
 use super::call::call;
 use super::exit::ExitStatus;
 use super::failure::Failure;
@@ -35,7 +35,7 @@ pub(super) async fn cancel(args: &CancelArgs, client: &Client, console: &Console
         key: Some(args.task.key()),
         grace: args.grace.map(proto_duration),
         reason: args.reason.clone(),
-        allow_missing: false,
+        allow_missing: args.allow_missing,
     };
     let answer = send_cancel(request, client).await?;
     let shown = match args.output {
@@ -43,6 +43,19 @@ pub(super) async fn cancel(args: &CancelArgs, client: &Client, console: &Console
         Format::Json => json::line(&json::CancelledJson::of(&answer)),
     };
     print(console, &shown).await
+}
+
+pub(super) async fn delete(args: &DeleteArgs, client: &Client, console: &Console) -> Result<ExitStatus, Failure> {
+    let request = v1::DeleteTaskRequest { key: Some(args.task.key()), pod_uid: args.pod_uid.clone() };
+    let answer = call(request, |request| {
+        let mut client = client.clone();
+        async move { client.delete_task(request).await }
+    })
+    .await?;
+    let name = answer.key.as_ref().map(text::key).unwrap_or_default();
+    let until = answer.idempotent_until.as_ref().and_then(text::timestamp);
+    let held = until.map(|until| format!("; its key stays taken until {until}"));
+    print(console, format!("{name} is released{}\n", held.unwrap_or_default()).as_bytes()).await
 }
 
 /// Asks for a stop. Safe to repeat: the first one counts.

@@ -2,12 +2,24 @@
 
 use bytes::Bytes;
 use http::Request;
-use serde::Serialize;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{ApiFailure, CreateAnswer, PatchAnswer, create_answer, failure};
 use super::client::Cluster;
 use crate::pod::slim::SlimPod;
+use crate::task::{Instance, meta};
+
+/// Pods in one page of a list: with 20 KB each far below what one answer may have.
+const PAGE: usize = 200;
+
+/// A page of a list.
+#[derive(Deserialize)]
+struct ObjectList<T> {
+    metadata: ListMeta,
+    items: Vec<T>,
+}
 
 /// Whether a create is only tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +121,28 @@ impl Cluster {
         match failure(&answer) {
             ApiFailure::NotFound { .. } => Ok(None),
             other => Err(other),
+        }
+    }
+
+    /// All pods of an instance in one part of the scope.
+    pub async fn list_pods(&self, part: Option<&str>, instance: &Instance) -> Result<Vec<SlimPod>, ApiFailure> {
+        let namespace = part.map_or(String::new(), |namespace| format!("/namespaces/{namespace}"));
+        let selector = format!("{}%3D{}", meta::LABEL_INSTANCE.replace('/', "%2F"), instance.as_str());
+        let base = format!("/api/v1{namespace}/pods?limit={PAGE}&labelSelector={selector}");
+        let mut pods = Vec::new();
+        let mut page = String::new();
+        loop {
+            let answer = self.call(build(Request::get(format!("{base}{page}")), Bytes::new())?).await?;
+            if !answer.status.is_success() {
+                return Err(failure(&answer));
+            }
+            let list: ObjectList<SlimPod> = serde_json::from_slice(&answer.body).map_err(ApiFailure::Unreadable)?;
+            pods.extend(list.items);
+            match list.metadata.continue_.filter(|next| !next.is_empty()) {
+                // The token is base64 in the URL's own alphabet, but for its padding.
+                Some(next) => page = format!("&continue={}", next.replace('=', "%3D").replace('+', "%2B")),
+                None => return Ok(pods),
+            }
         }
     }
 

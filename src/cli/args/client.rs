@@ -1,4 +1,4 @@
-//! The flags of the smaller client commands: `get`, `logs`, `result`, `cancel`, `info`.
+//! The flags of the smaller client commands: `get`, `logs`, `result`, `cancel`, `delete`, `info`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,9 +99,29 @@ pub struct CancelArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub reason: String,
 
+    /// If there is no such task, record it as cancelled: a later launch of it makes no pod. Its attempt must be said
+    #[arg(long)]
+    pub allow_missing: bool,
+
     /// How the answer is printed
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,
+
+    /// The server.
+    #[command(flatten)]
+    pub endpoint: EndpointArgs,
+}
+
+/// `podlaunch delete`.
+#[derive(Debug, Clone, Args)]
+pub struct DeleteArgs {
+    /// The task; its attempt must be said, by NAMESPACE/ID#ATTEMPT or --attempt.
+    #[command(flatten)]
+    pub task: TaskArgs,
+
+    /// Only if its pod has this uid
+    #[arg(long, value_name = "UID", default_value = "", hide_default_value = true)]
+    pub pod_uid: String,
 
     /// The server.
     #[command(flatten)]

@@ -9,6 +9,7 @@
 //! Flags only: nothing here connects, reads files or decides. Usage errors are clap's, exit status 2.
 
 mod client;
+mod policy;
 mod reference;
 mod run;
 mod serve;
@@ -21,13 +22,14 @@ mod volume;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use client::{CancelArgs, GetArgs, InfoArgs, LogsArgs, ResultArgs};
+pub use client::{CancelArgs, DeleteArgs, GetArgs, InfoArgs, LogsArgs, ResultArgs};
+pub use policy::AfterwardsArgs;
 pub use reference::{HelperFlag, HostEntry, KeyUse, Toleration};
 pub use run::{
     ContainerArgs, DryRun, MessagePolicy, PodArgs, PullPolicy, Restart, ResultFrom, RunArgs, RunFormat, RunOutputArgs,
     RunResultArgs, TimeoutArgs,
 };
-pub use serve::{LocalArgs, LogFormat, SecurityArgs, ServeArgs, ServeResultArgs};
+pub use serve::{LocalArgs, LogFormat, ReleaseFinalizersArgs, SecurityArgs, ServeArgs, ServeResultArgs};
 pub use target::{Server, Target};
 pub use value::{EnvSource, Format, Grace, Listen, LocalImage, Pair, Switch, TaskFormat, Text};
 pub use volume::{Access, Medium, Port, User, VolumeFlag, VolumeFrom};
@@ -67,6 +69,8 @@ pub enum Command {
     /// What a client does over the gRPC API.
     #[command(flatten)]
     Client(ClientCommand),
+    /// Take podlaunch's finalizer off all pods of an installation that is not served any more
+    ReleaseFinalizers(ReleaseFinalizersArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -84,6 +88,8 @@ pub enum ClientCommand {
     Result(ResultArgs),
     /// Stop a task
     Cancel(CancelArgs),
+    /// Release a finished task: its pod, its log and its result go; its outcome stays for a while
+    Delete(DeleteArgs),
     /// Show what the server is
     Info(InfoArgs),
 }
@@ -100,6 +106,7 @@ impl ClientCommand {
             Self::Logs(args) => Target::Endpoint(args.endpoint.resolve()),
             Self::Result(args) => Target::Endpoint(args.endpoint.resolve()),
             Self::Cancel(args) => Target::Endpoint(args.endpoint.resolve()),
+            Self::Delete(args) => Target::Endpoint(args.endpoint.resolve()),
         }
     }
 }

@@ -192,6 +192,26 @@ impl LimitArgs {
     }
 }
 
+/// `podlaunch release-finalizers`.
+#[derive(Debug, Clone, Args)]
+pub struct ReleaseFinalizersArgs {
+    /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config, else the account of the pod this runs in]
+    #[arg(long, value_name = "PATH")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+
+    /// Name of the installation
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub instance: String,
+
+    /// Only pods of this namespace. May be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Vec<String>,
+}
+
 /// `podlaunch local`.
 #[derive(Debug, Clone, Args)]
 pub struct LocalArgs {

@@ -279,6 +279,17 @@ pub fn positive_duration(text: &str) -> Result<Duration, ValueError> {
     }
 }
 
+/// The shortest time after which a task without a listener may be stopped.
+const MIN_CANCEL_AFTER: Duration = Duration::from_secs(60);
+
+/// As [`duration`], but at least a minute.
+pub fn cancel_after(text: &str) -> Result<Duration, ValueError> {
+    match duration(text)? {
+        span if span < MIN_CANCEL_AFTER => Err(ValueError::from_text("must be at least 60s")),
+        span => Ok(span),
+    }
+}
+
 /// An address that only this machine can reach: `127.0.0.1:PORT`, `localhost:PORT`, `[::1]:PORT`.
 pub fn loopback(text: &str) -> Result<SocketAddr, ValueError> {
     match text.parse()? {

@@ -13,7 +13,9 @@ mod volumes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::args::{DryRun, Grace, Pair, ResultFrom, RunArgs, RunOutputArgs, RunResultArgs, Switch, TimeoutArgs};
+use super::args::{
+    AfterwardsArgs, DryRun, Grace, Pair, ResultFrom, RunArgs, RunOutputArgs, RunResultArgs, Switch, TimeoutArgs,
+};
 use super::failure::Failure;
 use super::print::lines::Marks;
 use crate::proto::v1;
@@ -41,11 +43,24 @@ pub(super) fn launch(args: &RunArgs, task_id: String, manifest: String) -> Resul
             timeouts: unless_default(timeouts),
             logs: logs(&args.output, args.container.container.as_deref())?,
             result: result(&args.result)?,
+            retention: retention(&args.afterwards),
             ..Default::default()
+        }),
+        disconnect_policy: args.afterwards.cancel_after.map(|after| v1::DisconnectPolicy {
+            mode: v1::DisconnectMode::CancelAfter.into(),
+            cancel_after: Some(proto_duration(after)),
         }),
         wait_for_quota: args.timeouts.wait_for_quota.map(proto_duration),
         validate_only: args.output.validate_only || args.output.dry_run == Some(DryRun::Server),
         ..Default::default()
+    })
+}
+
+fn retention(flags: &AfterwardsArgs) -> Option<v1::RetentionPolicy> {
+    unless_default(v1::RetentionPolicy {
+        after_success: flags.retain_success.map(proto_duration),
+        after_failure: flags.retain_failure.map(proto_duration),
+        keep: flags.keep,
     })
 }
 

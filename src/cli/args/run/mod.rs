@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 pub use container::{ContainerArgs, MessagePolicy, PullPolicy};
 pub use pod::{PodArgs, Restart};
 
+use super::policy::AfterwardsArgs;
 use super::target::{RetryArgs, TargetArgs};
 use super::value::{Grace, duration, positive_duration, size};
 
@@ -59,6 +60,10 @@ pub struct RunArgs {
     /// Its result.
     #[command(flatten)]
     pub result: RunResultArgs,
+
+    /// What becomes of it without its caller, and afterwards.
+    #[command(flatten)]
+    pub afterwards: AfterwardsArgs,
 
     /// What is printed.
     #[command(flatten)]
