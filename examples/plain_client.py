@@ -14,9 +14,9 @@ from podlaunch.v1 import attach_pb2, launch_pb2, reason_pb2, service_pb2_grpc, s
 UNKNOWN = {"UNAVAILABLE", "UNKNOWN", "INTERNAL", "DEADLINE_EXCEEDED", "CANCELLED"}
 
 
-def run(stub, task_id, image, command):
+def run(stub, namespace, task_id, image, command):
     """Launches a task, writes its log to stdout, returns its outcome: over as many streams as it takes."""
-    key = task_pb2.TaskKey(task_id=task_id, attempt=1)
+    key = task_pb2.TaskKey(namespace=namespace, task_id=task_id, attempt=1)
     spec = spec_pb2.TaskSpec(container={"image": image, "command": command})
     launch = launch_pb2.LaunchTaskRequest(key=key, spec=spec)
     cursor = b""
@@ -40,13 +40,13 @@ def run(stub, task_id, image, command):
         time.sleep(1)
 
 
-def main(address, suffix=""):
+def main(address, namespace=""):
     # For unix sockets this library makes an authority of the path, which HTTP/2 servers refuse.
     with grpc.insecure_channel(address, options=[("grpc.default_authority", "localhost")]) as channel:
         stub = service_pb2_grpc.PodlaunchServiceStub(channel)
         program = ["-c", "print('hello world')"]
         for name, image, command in [("passing", "python:3.6", "python"), ("failing", "ubuntu:16.04", "Python")]:
-            end = run(stub, f"{name}-task{suffix}", image, [command, *program])
+            end = run(stub, namespace, f"{name}-task", image, [command, *program])
             state, reason = state_pb2.TaskState.Name(end.state), reason_pb2.Reason.Name(end.reason)
             print(name, state, reason, end.kubernetes_message, flush=True)
 

@@ -11,6 +11,7 @@ mod harness;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use harness::images::{BUSYBOX, PYTHON, UBUNTU, host_python};
 use harness::run;
@@ -39,6 +40,32 @@ fn python() {
         let output = blocking(client).await;
         assert!(output.status.success(), "{}", text(&output));
         assert_eq!(t.cluster.list_pods().await.len(), 2);
+    });
+}
+
+/// The example of those who have nothing of podlaunch, on the address it names: a Unix socket.
+#[test]
+fn plain_client_of_the_examples() {
+    let Some(python) = host_python() else {
+        println!("skipped: this host has no python3");
+        return;
+    };
+    let python = venv(&python);
+    run(async |t| {
+        let server = Server::start(&unique_instance());
+        server.connect().await;
+        let mut client = Command::new(&python);
+        client.arg(Path::new(ROOT).join("examples/plain_client.py")).arg(&server.endpoint).arg(&t.namespace);
+        client.env("PYTHONPATH", generated(&python));
+        let output = blocking(client).await;
+        assert!(output.status.success(), "{}", text(&output));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines: Vec<&str> = said.lines().collect();
+        let [hello, passing, failing] = lines[..] else { panic!("{}", text(&output)) };
+        assert_eq!(hello, "hello world");
+        assert!(passing.starts_with("passing TASK_STATE_SUCCEEDED"), "{passing}");
+        assert!(failing.starts_with("failing TASK_STATE_FAILED REASON_START_ERROR"), "{failing}");
+        assert!(failing.contains("executable file not found in $PATH"), "{failing}");
     });
 }
 
@@ -95,8 +122,12 @@ fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
+/// Two tests make the same files.
+static MAKING: Mutex<()> = Mutex::new(());
+
 /// The Python of a virtual environment that has the requirements.
 fn venv(host: &Path) -> PathBuf {
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = kept("clients-venv");
     let python = folder.join("bin/python");
     if !python.exists() {
@@ -112,6 +143,7 @@ fn venv(host: &Path) -> PathBuf {
 
 /// The modules generated from the proto files, as a user generates them.
 fn generated(python: &Path) -> PathBuf {
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let out = kept("clients-generated");
     std::fs::create_dir_all(&out).expect("a folder for generated modules");
     let proto = Path::new(ROOT).join("proto");

@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -90,6 +91,33 @@ fn serve(pki: &Pki, more: &[&str]) -> Server {
     // The rest of its log is drained, so that it is never blocked.
     std::thread::spawn(move || lines.for_each(drop));
     Server { child, port }
+}
+
+#[test]
+fn a_unix_socket_is_its_groups_and_whoever_calls_over_it_is_a_uid() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s.sock");
+    let endpoint = format!("unix:{}", socket.display());
+    // Only root may give a file to a group it is not in; everybody else to its own.
+    let own = std::fs::metadata(dir.path()).unwrap();
+    let group = if own.uid() == 0 { 4711 } else { own.gid() };
+    let mut command = binary();
+    command.args(["serve", "--local", "--listen", &endpoint, "--socket-group", &group.to_string()]);
+    let child = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let _server = Server { child, port: 0 };
+    succeeds("Unix", &|| binary().args(["info", "--endpoint", &endpoint]).output().unwrap());
+    let found = std::fs::metadata(&socket).unwrap();
+    assert_eq!((found.mode() & 0o777, found.gid()), (0o660, group));
+
+    let call = |arguments: &[&str]| {
+        let output = binary().args(arguments).env("PODLAUNCH_ENDPOINT", &endpoint).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+        text(&output)
+    };
+    call(&["run", "--image", "x", "--task-id", "t", "--detach", "--", "sleep", "60"]);
+    call(&["cancel", "t"]);
+    let task = call(&["get", "t", "-o", "json"]);
+    assert!(task.contains(&format!("uid:{}", own.uid())), "{task}");
 }
 
 /// A server on TLS, loopback and a Unix socket, each with room for one connection. The ports of the first two.

@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
@@ -24,7 +23,7 @@ import cluster
 import conftest
 from kubernetes import client, config
 from playwright.sync_api import Page, sync_playwright
-from scheduled import Scheduled, until
+from scheduled import Scheduled
 
 DAG_ID = "kubernetes_sample"
 NAMESPACE = "airflow-example"
@@ -44,7 +43,8 @@ def main() -> None:
     airflow.add_dag("blog_post.py", conftest.example().replace('"default"', f'"{NAMESPACE}"'))
     processes = Scheduled(airflow)
     try:
-        processes.start({DAG_ID})
+        processes.start()
+        processes.know({DAG_ID})
         run_id = _runs(processes)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
@@ -64,15 +64,11 @@ def _namespace() -> None:
 
 def _runs(processes: Scheduled) -> str:
     """Waits for the scheduled run and one by hand; the scheduled one's id."""
-
-    def first() -> Any:
-        return processes.call("GET", f"/dags/{DAG_ID}/dagRuns")["dag_runs"]
-
-    run_id: str = until("a run is scheduled", first)[0]["dag_run_id"]
+    run_id = processes.scheduled_run(DAG_ID)
     processes.trigger(DAG_ID, "by_hand")
     for run in (run_id, "by_hand"):
         for task in ("passing-task", "failing-task"):
-            processes.finished(DAG_ID, quote(run), task)
+            processes.finished(DAG_ID, run, task)
     return run_id
 
 

@@ -17,11 +17,15 @@ import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cluster
 import evidence
 import pytest
 from podlaunch import Client
+
+if TYPE_CHECKING:
+    from scheduled import Scheduled
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
@@ -206,6 +210,19 @@ def blog_post(airflow: Airflow) -> Run:
     """The DAG as it is in the examples, but for the wait before its retry."""
     airflow.add_dag("blog_post.py", example())
     return airflow.test_dag("kubernetes_sample")
+
+
+@pytest.fixture(scope="session")
+def scheduled(airflow: Airflow) -> Iterator[Scheduled]:
+    """The processes of an installation, running."""
+    from scheduled import Scheduled
+
+    made = Scheduled(airflow)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
 
 
 def example() -> str:

@@ -5,6 +5,7 @@ A failure here is mostly a wait that ran out; why it did is in another process's
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,5 +58,19 @@ def sections() -> list[tuple[str, str]]:
     said += [(f"end of {name}", tail(path)) for name, path in _files.items() if path.exists()]
     found = [path for folder in _folders for path in folder.rglob("attempt=*.log")]
     for path in sorted(found, key=lambda one: one.stat().st_mtime)[-TASK_LOGS:]:
-        said.append((f"end of {'/'.join(path.parts[-4:])}", tail(path)))
+        said.append((f"end of {'/'.join(path.parts[-4:])}", _task_log(path)))
     return said
+
+
+def _task_log(path: Path) -> str:
+    """The end of a task instance's log, of each entry what people read."""
+    lines = []
+    for line in path.read_text(errors="replace").splitlines()[-LINES:]:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            lines.append(line[:400])
+            continue
+        errors = [str(one.get("exc_value", "")) for one in entry.get("error_detail") or ()]
+        lines.append(" ".join([str(entry.get("timestamp")), str(entry.get("event"))[:400], *errors]))
+    return "\n".join(lines)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,8 @@ class Scheduled:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__API_AUTH__JWT_SECRET": os.urandom(64).hex(),
             "AIRFLOW__LOGGING__LOG_FETCH_TIMEOUT_SEC": "5",
+            # A new file is seen after 5 s instead of 300 s.
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             # A worker that is gone is missed after 30 s instead of 300 s.
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
@@ -64,8 +67,8 @@ class Scheduled:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._token = ""
 
-    def start(self, dag_ids: set[str]) -> None:
-        """Returns when the DAGs are known."""
+    def start(self) -> None:
+        """Returns when the API server answers."""
         for part in PARTS:
             path = self._airflow.home / f"{part}.log"
             evidence.add_file(f"airflow {part}", path)
@@ -79,7 +82,10 @@ class Scheduled:
                     start_new_session=True,
                 )
         until("the API server answers", self._login)
-        until("the DAGs are known", lambda: dag_ids <= self._known())
+
+    def know(self, dag_ids: set[str]) -> None:
+        """Waits until the DAGs have been read and what was set for a DAG's first sight holds."""
+        until(f"{dag_ids} are known", lambda: dag_ids <= self._known())
 
     def stop(self) -> None:
         """Ends them with all that they started."""
@@ -112,13 +118,28 @@ class Scheduled:
                     raise
             time.sleep(1)
 
+    def pause(self, dag_id: str, paused: str) -> None:
+        """Whether the scheduler leaves the DAG alone: `true` or `false`."""
+        self.call("PATCH", f"/dags/{dag_id}", {"is_paused": paused})
+
+    def scheduled_run(self, dag_id: str) -> str:
+        """The id of a run that the scheduler made by itself, once there is one."""
+
+        def made() -> Any:
+            self._check_parts()
+            return self.call("GET", f"/dags/{dag_id}/dagRuns?run_type=scheduled")["dag_runs"]
+
+        run_id: str = until(f"a run of {dag_id} is scheduled", made)[0]["dag_run_id"]
+        return run_id
+
     def trigger(self, dag_id: str, run_id: str) -> None:
         """Starts a run."""
         self.call("POST", f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
 
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """A task instance."""
-        found: dict[str, Any] = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
+        path = f"/dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id)}/taskInstances/{task_id}"
+        found: dict[str, Any] = self.call("GET", path)
         return found
 
     def finished(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:

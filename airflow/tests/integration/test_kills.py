@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -49,15 +48,10 @@ for dag_id, lines in {LINES!r}.items():
 '''
 
 
-@pytest.fixture(scope="module")
-def scheduled(airflow: Airflow) -> Iterator[Scheduled]:
+@pytest.fixture(scope="module", autouse=True)
+def _dags(scheduled: Scheduled, airflow: Airflow) -> None:
     airflow.add_dag("kills.py", DAG_FILE)
-    made = Scheduled(airflow)
-    try:
-        made.start(set(LINES))
-        yield made
-    finally:
-        made.stop()
+    scheduled.know(set(LINES))
 
 
 def numbers(log: list[dict[str, Any]]) -> list[int]:

@@ -53,7 +53,9 @@ fi
 pub static LOCAL_IMAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let with = folder("with-python");
     let without = folder("without-python");
-    put_python(&with.join("bin/python3"));
+    for name in ["python", "python3"] {
+        put_python(&with.join("bin").join(name));
+    }
     vec![
         format!("{BUSYBOX}={}", without.display()),
         format!("{PYTHON}={}", with.display()),
