@@ -2,9 +2,11 @@
 #
 #   PODLAUNCH_AIRFLOW_VENV    where, default target/airflow-venv; kept between runs
 #   PYTHON                    Python 3.11, default python3
+#   requirements              what, default integration/requirements.txt
 # Sets root, venv, and install (a command that installs into it).
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+requirements=${requirements:-$root/airflow/tests/integration/requirements.txt}
 venv=${PODLAUNCH_AIRFLOW_VENV:-$root/target/airflow-venv}
 # Compiled once, and not into the tree.
 export PYTHONPYCACHEPREFIX=$venv/pycache
@@ -23,7 +25,6 @@ else
   reinstall=(--force-reinstall)
 fi
 
-requirements=$root/airflow/tests/integration/requirements.txt
 wanted=$(sha256sum "$requirements" | cut -d' ' -f1)
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
   "${install[@]}" -r "$requirements"
