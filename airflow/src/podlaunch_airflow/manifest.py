@@ -22,7 +22,6 @@ from podlaunch_airflow.merge import Plain, merge_pods
 from podlaunch_airflow.plain import plain, without_unset
 
 BASE_CONTAINER = "base"
-RESULT_FILE = "/airflow/xcom/return.json"
 NAME_LABEL = "app.kubernetes.io/name"
 
 
@@ -63,7 +62,6 @@ class PodArguments:
     schedulername: str | None = None
     full_pod_spec: Any = None
     init_containers: Sequence[Any] | None = None
-    do_xcom_push: bool = False
     pod_template_file: str | None = None
     pod_template_dict: Mapping[str, Any] | None = None
     priority_class_name: str | None = None
@@ -109,10 +107,13 @@ def build_pod(arguments: PodArguments, identity: Mapping[str, str]) -> BuiltPod:
     if name:
         labels.setdefault(NAME_LABEL, label_value(str(name)))
     labels.update(identity)
-    container = pod["spec"]["containers"][0]
-    if arguments.do_xcom_push:
-        container.setdefault("terminationMessagePath", RESULT_FILE)
-    return BuiltPod(pod, namespace, container["name"])
+    return BuiltPod(pod, namespace, pod["spec"]["containers"][0]["name"])
+
+
+def with_message_at(pod: Plain, path: str) -> Plain:
+    """The pod with its base container's termination message at `path`, unless a template has its own."""
+    base, *others = pod["spec"]["containers"]
+    return {**pod, "spec": {**pod["spec"], "containers": [{"terminationMessagePath": path, **base}, *others]}}
 
 
 def _base(arguments: PodArguments) -> Plain:

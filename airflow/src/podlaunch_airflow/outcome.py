@@ -1,22 +1,17 @@
 """What a task's end means to Airflow. Pure.
 
-Outcome ─┬─ SUCCEEDED                     ─▶ the result for XCom
+Outcome ─┬─ SUCCEEDED                     ─▶ the result for XCom (`results`)
          ├─ FAILED, exit code to be skipped ─▶ AirflowSkipException
          └─ everything else                ─▶ AirflowException: reason, advice, exit code, last events
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from podlaunch import Outcome, PodRef, RetryAdvice, TaskState, TimeoutKind
 
 from podlaunch_airflow.tasklog import why_text
-
-MAX_RESULT = 4096
-"""Bytes of a termination message; Kubernetes cuts what is longer."""
 
 _ADVICE = {
     RetryAdvice.SAFE_NEVER_STARTED: "another try repeats nothing, the container never started",
@@ -60,20 +55,3 @@ def failure_text(outcome: Outcome, pod: PodRef | None, recent: Sequence[str]) ->
     if recent:
         lines += ["  last events:", *(f"    {line}" for line in recent)]
     return "\n".join(lines)
-
-
-def result_of(outcome: Outcome) -> Any:
-    """The termination message for XCom: as JSON if it is JSON, else as text; None if it is empty.
-
-    Raises ValueError for what was cut: half a result is none.
-    """
-    data = outcome.termination_message
-    text = data.decode("utf-8", "replace").strip()
-    if not text:
-        return None
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        if outcome.shortened or len(data) >= MAX_RESULT:
-            raise ValueError(f"the result is longer than {MAX_RESULT} bytes: it was cut") from None
-        return text

@@ -15,6 +15,8 @@ INSTANCE = f"airflow-test-{os.getpid()}"
 NAMESPACE = "default"
 IMAGES = ("python:3.6", "ubuntu:16.04")
 """Those of the DAGs."""
+SIDECAR_IMAGE = "busybox:1"
+"""That of the sidecar which takes results."""
 PROBE_LABEL = "podlaunch-test"
 PULL_DEADLINE = 300.0
 NOT_THERE = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
@@ -48,7 +50,7 @@ def hold_images() -> None:
     lost it: a kubelet whose disk is 85 % full deletes the images that no pod uses.
     """
     pods = api()
-    names = {f"{INSTANCE}-image-{number}": image for number, image in enumerate(IMAGES)}
+    names = {f"{INSTANCE}-image-{number}": image for number, image in enumerate((*IMAGES, SIDECAR_IMAGE))}
     for name, image in names.items():
         pods.create_namespaced_pod(NAMESPACE, _probe(name, image))
     end = time.monotonic() + PULL_DEADLINE

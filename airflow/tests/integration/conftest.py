@@ -158,16 +158,27 @@ class Airflow:
         rows = self._ask("SELECT task_id, (julianday(end_date) - julianday(start_date)) * 86400", dag_id)
         return {task_id: seconds for task_id, seconds in rows if seconds is not None}
 
+    def xcoms(self, dag_id: str) -> dict[str, object]:
+        """What the tasks of the DAG's run returned."""
+        rows = self._ask("SELECT task_id, value, key", dag_id, "xcom")
+        # The value is JSON, which the column's type makes JSON again where it is SQLite's.
+        return {task_id: _decoded(value) for task_id, value, key in rows if key == "return_value"}
+
     def _states(self, dag_id: str) -> dict[str, tuple[str, int]]:
         rows = self._ask("SELECT task_id, state, try_number", dag_id)
         return {task_id: (state, tries) for task_id, state, tries in rows}
 
-    def _ask(self, select: str, dag_id: str) -> list[tuple]:
+    def _ask(self, select: str, dag_id: str, table: str = "task_instance") -> list[tuple]:
         database = sqlite3.connect(f"file:{self.home / 'airflow.db'}?mode=ro", uri=True)
         try:
-            return database.execute(f"{select} FROM task_instance WHERE dag_id = ?", (dag_id,)).fetchall()
+            return database.execute(f"{select} FROM {table} WHERE dag_id = ?", (dag_id,)).fetchall()
         finally:
             database.close()
+
+
+def _decoded(value: str) -> object:
+    once = json.loads(value)
+    return json.loads(once) if isinstance(once, str) else once
 
 
 def _abort(process: subprocess.Popen[bytes]) -> None:

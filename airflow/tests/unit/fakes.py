@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from podlaunch.model import Accepted, Cancelled, Outcome, ServerInfo, Task
 from podlaunch_airflow.hooks.podlaunch import Endpoint
 
 T0 = datetime(2024, 5, 6, 7, 8, 9, 250_000, tzinfo=timezone.utc)
+MAX_RESULT = 4 << 20
 POD = PodRef("default", "pod-1", "uid-1", "node-1")
 
 
@@ -125,6 +127,10 @@ class FakeStream:
         self.closed = True
 
 
+class FakeResult(BytesIO):
+    """What ResultStream shows."""
+
+
 class FakeClient:
     """What Client shows; notes each call."""
 
@@ -137,6 +143,7 @@ class FakeClient:
         self.launch_error: Exception | None = None
         self.delete_error: Exception | None = None
         self.how = AcceptedHow.CREATED
+        self.stored = b""
 
     def launch(self, key: TaskKey, spec: Any, **options: Any) -> FakeStream:
         self.calls.append(("launch", key, spec, options))
@@ -161,7 +168,12 @@ class FakeClient:
 
     def server_info(self) -> ServerInfo:
         features = [v1.Feature(name=name, state=FeatureState.AVAILABLE.value) for name in self.features]
-        return from_proto(ServerInfo, v1.GetServerInfoResponse(version="0.1.0", features=features))
+        limits = v1.Limits(max_result_bytes=MAX_RESULT)
+        return from_proto(ServerInfo, v1.GetServerInfoResponse(version="0.1.0", features=features, limits=limits))
+
+    def result(self, key: TaskKey) -> FakeResult:
+        self.calls.append(("result", key))
+        return FakeResult(self.stored)
 
     def close(self) -> None:
         self.calls.append(("close",))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podlaunch_airflow.manifest import NAME_LABEL, RESULT_FILE, PodArguments, build_pod
+from podlaunch_airflow.manifest import NAME_LABEL, PodArguments, build_pod, with_message_at
 from podlaunch_airflow.merge import merge_pods
 from podlaunch_airflow.plain import plain
 
@@ -265,11 +265,14 @@ def test_something_foreign_is_a_type_error() -> None:
         built(image="a", volumes=[object()])
 
 
-def test_the_result_file() -> None:
-    assert container(image="a", do_xcom_push=True)["terminationMessagePath"] == RESULT_FILE
-    assert "terminationMessagePath" not in container(image="a")
+def test_where_the_termination_message_is() -> None:
+    plain = built(image="a")
+    changed = with_message_at(plain, "/r.json")
+    assert changed["spec"]["containers"][0]["terminationMessagePath"] == "/r.json"
+    assert "terminationMessagePath" not in plain["spec"]["containers"][0]
     own = {"spec": {"containers": [{"name": "x", "terminationMessagePath": "/mine"}]}}
-    assert container(image="a", do_xcom_push=True, full_pod_spec=own)["terminationMessagePath"] == "/mine"
+    changed = with_message_at(built(image="a", full_pod_spec=own), "/r.json")
+    assert changed["spec"]["containers"][0]["terminationMessagePath"] == "/mine"
 
 
 def test_false_and_zero_are_said_and_empty_is_not() -> None:

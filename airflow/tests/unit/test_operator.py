@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import time
 from datetime import datetime
@@ -10,12 +11,15 @@ from typing import Any
 
 import grpc
 import pytest
-from fakes import FakeClient, FakeHook, chunk, context, end, outcome, state
-from podlaunch import AcceptedHow, InvalidRequestError, Reason, TaskKey, TaskState, UnavailableError
+from fakes import MAX_RESULT, FakeClient, FakeHook, chunk, context, end, outcome, state
+from podlaunch import AcceptedHow, InvalidRequestError, Reason, Result, TaskKey, TaskState, UnavailableError
+from podlaunch.enums import ResultState
+from podlaunch.model import TaskResult
 
 from podlaunch_airflow.compat import AirflowException, AirflowSkipException
 from podlaunch_airflow.hooks.podlaunch import Endpoint
 from podlaunch_airflow.operators.podlaunch import PodlaunchOperator
+from podlaunch_airflow.results import RESULT_FILE
 
 SUCCESS = [state(TaskState.RUNNING), chunk(b"hello world\n"), end(outcome(TaskState.SUCCEEDED, exit_code=0))]
 KEY = TaskKey("etl/manual__1/load", 1, "default")
@@ -82,11 +86,56 @@ def test_a_pod_that_cannot_be_built_is_told() -> None:
     assert not client.calls
 
 
-def test_the_result_is_returned() -> None:
-    done = [end(outcome(TaskState.SUCCEEDED, termination_message=b'{"rows": 3}'))]
-    assert operator(FakeClient(done), do_xcom_push=True).execute(context()) == {"rows": 3}
-    assert operator(FakeClient(done)).execute(context()) is None
-    assert operator(FakeClient(SUCCESS), do_xcom_push=True).execute(context()) is None
+MESSAGE = [end(outcome(TaskState.SUCCEEDED, termination_message=b'{"rows": 3}'))]
+
+
+def ended_with(state: ResultState, data: bytes = b"", size: int | None = None) -> list[Any]:
+    return [end(outcome(TaskState.SUCCEEDED, result=TaskResult(state, data, size, b"")))]
+
+
+@pytest.mark.parametrize(
+    ("features", "source", "by_file"),
+    [(["task_results"], "file", True), ([], "file", False), (["task_results"], "message", False)],
+)
+def test_where_the_result_is_taken_from(features: list[str], source: str, by_file: bool) -> None:
+    client = FakeClient(MESSAGE, features)
+    assert operator(client, do_xcom_push=True, xcom_from=source).execute(context()) == {"rows": 3}
+    spec = client.named("launch")[0][2]
+    path = spec.manifest["spec"]["containers"][0].get("terminationMessagePath")
+    assert (spec.result, path) == (
+        (Result.file(RESULT_FILE, max_bytes=MAX_RESULT), None) if by_file else (None, RESULT_FILE)
+    )
+
+
+def test_without_do_xcom_push_there_is_no_result() -> None:
+    client = FakeClient(MESSAGE, ["task_results"])
+    assert operator(client).execute(context()) is None
+    assert client.named("launch")[0][2].result is None
+
+
+def test_a_result_in_the_outcome_and_a_large_one() -> None:
+    inline = FakeClient(ended_with(ResultState.INLINE, b"[1, 2]"), ["task_results"])
+    assert operator(inline, do_xcom_push=True).execute(context()) == [1, 2]
+    assert not inline.named("result")
+    stored = FakeClient(ended_with(ResultState.STORED, size=9000), ["task_results", "delete_task"])
+    stored.stored = json.dumps(["x" * 9000]).encode()
+    assert operator(stored, do_xcom_push=True).execute(context()) == ["x" * 9000]
+    # It is read while the pod is there.
+    names = [call[0] for call in stored.calls]
+    assert names.index("result") < names.index("delete")
+    assert stored.named("result") == [("result", KEY)]
+
+
+def test_a_container_that_wrote_no_result() -> None:
+    client = FakeClient(ended_with(ResultState.MISSING), ["task_results"])
+    assert operator(client, do_xcom_push=True).execute(context()) is None
+
+
+@pytest.mark.parametrize("state", [ResultState.TOO_LARGE, ResultState.GONE, ResultState.UNREADABLE])
+def test_a_lost_result_fails_the_task_instance(state: ResultState) -> None:
+    client = FakeClient(ended_with(state, size=5_000_000), ["task_results"])
+    with pytest.raises(AirflowException, match=r"the result of 5000000 bytes .* cannot be had"):
+        operator(client, do_xcom_push=True).execute(context())
 
 
 def test_whose_logs_are_wanted() -> None:

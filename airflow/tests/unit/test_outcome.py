@@ -8,7 +8,7 @@ import pytest
 from fakes import POD, outcome
 from podlaunch import Reason, RetryAdvice, TaskState, TimeoutKind
 
-from podlaunch_airflow.outcome import exit_codes, failure_text, is_skip, result_of
+from podlaunch_airflow.outcome import exit_codes, failure_text, is_skip
 
 
 def test_a_failure_is_told_with_all_that_is_known() -> None:
@@ -66,18 +66,3 @@ def test_only_its_own_failure_is_skipped() -> None:
     assert not is_skip(outcome(TaskState.FAILED, exit_code=1), {99})
     assert not is_skip(outcome(TaskState.FAILED, exit_code=None), {99})
     assert not is_skip(outcome(TaskState.CANCELLED, exit_code=99), {99})
-
-
-@pytest.mark.parametrize(
-    ("message", "result"),
-    [(b"", None), (b" \n", None), (b'{"a": [1]}', {"a": [1]}), (b"3\n", 3), (b"not json\n", "not json")],
-)
-def test_results(message: bytes, result: Any) -> None:
-    assert result_of(outcome(TaskState.SUCCEEDED, termination_message=message)) == result
-
-
-def test_half_a_result_is_none() -> None:
-    with pytest.raises(ValueError, match="4096"):
-        result_of(outcome(TaskState.SUCCEEDED, termination_message=b'"' + b"x" * 4095))
-    with pytest.raises(ValueError, match="cut"):
-        result_of(outcome(TaskState.SUCCEEDED, termination_message=b'"xx', shortened=True))

@@ -72,7 +72,6 @@ class PodOperator(BaseOperator):
         schedulername: str | None = None,
         full_pod_spec: Any = None,
         init_containers: list[Any] | None = None,
-        do_xcom_push: bool = False,
         pod_template_file: str | None = None,
         pod_template_dict: dict[str, Any] | None = None,
         priority_class_name: str | None = None,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -20,14 +21,14 @@ import yaml
 from podlaunch import AcceptedHow, Outcome, PodlaunchError, Spec, TaskKey, TaskStream, Termination
 from podlaunch.model import Accepted
 
-from podlaunch_airflow import attempts
+from podlaunch_airflow import attempts, results
 from podlaunch_airflow.arguments import choice, set_aside, wanted_logs
 from podlaunch_airflow.compat import AirflowException, AirflowSkipException
 from podlaunch_airflow.hooks.podlaunch import PodlaunchHook
 from podlaunch_airflow.identity import instance_of, launch_task_id
-from podlaunch_airflow.manifest import BuiltPod, build_pod
+from podlaunch_airflow.manifest import BuiltPod, build_pod, with_message_at
 from podlaunch_airflow.operators.pod import PodOperator
-from podlaunch_airflow.outcome import exit_codes, failure_text, is_skip, result_of
+from podlaunch_airflow.outcome import exit_codes, failure_text, is_skip
 from podlaunch_airflow.tasklog import LogFormatter, TaskLog
 
 FINISH_ACTIONS = ("delete_pod", "keep_pod", "delete_succeeded_pod", "delete_active_pod")
@@ -62,6 +63,8 @@ class PodlaunchOperator(PodOperator):
         skip_on_exit_code: int | Collection[int] | None = None,
         on_finish_action: str = "delete_pod",
         on_kill_action: str = "delete_pod",
+        do_xcom_push: bool = False,
+        xcom_from: str = "file",
         **kwargs: Any,
     ) -> None:
         kwargs, not_needed = set_aside(kwargs)
@@ -79,6 +82,8 @@ class PodlaunchOperator(PodOperator):
         self.skip_on_exit_code = exit_codes(skip_on_exit_code)
         self.on_finish_action = choice("on_finish_action", on_finish_action, FINISH_ACTIONS)
         self.on_kill_action = choice("on_kill_action", on_kill_action, KILL_ACTIONS)
+        self.do_xcom_push = do_xcom_push
+        self.xcom_from = choice("xcom_from", xcom_from, results.SOURCES)
         self._not_needed = not_needed
         self._key: TaskKey | None = None
         self._killed = False
@@ -104,13 +109,21 @@ class PodlaunchOperator(PodOperator):
             formatter=self.log_formatter,
         )
         try:
-            accepted, termination = self._follow(self._launch_key(context, pod), spec, tasklog, context)
-            self._clean_up(termination.outcome)
+            key, spec = self._launch_key(context, pod), self._with_result(spec, pod)
+            accepted, termination = self._follow(key, spec, tasklog, context)
+            outcome = termination.outcome
+            # While the pod is there.
+            result = self._result(outcome)
+            self._clean_up(outcome)
         except PodlaunchError as error:
             raise AirflowException(f"podlaunch: {error}") from error
         finally:
             self.hook.close()
-        return self._finish(accepted, termination.outcome, tasklog)
+        if is_skip(outcome, self.skip_on_exit_code):
+            raise AirflowSkipException(f"Pod ended with exit code {outcome.exit_code}: skipped")
+        if not outcome.succeeded:
+            raise AirflowException(failure_text(outcome, accepted.pod, tasklog.recent))
+        return result
 
     def build_pod(self, context: Mapping[str, Any]) -> BuiltPod:
         """The pod of the arguments, as it is sent."""
@@ -181,17 +194,23 @@ class PodlaunchOperator(PodOperator):
             self.log.warning("This try's pod had already ended: nothing was started, what is left of it follows")
         return accepted
 
-    def _finish(self, accepted: Accepted, outcome: Outcome, tasklog: TaskLog) -> Any:
-        if is_skip(outcome, self.skip_on_exit_code):
-            raise AirflowSkipException(f"Pod ended with exit code {outcome.exit_code}: skipped")
-        if not outcome.succeeded:
-            raise AirflowException(failure_text(outcome, accepted.pod, tasklog.recent))
+    def _with_result(self, spec: Spec, pod: BuiltPod) -> Spec:
+        """The specification, with where the result for XCom is taken from."""
         if not self.do_xcom_push:
+            return spec
+        source = results.source_of(self.hook.get_conn(), self.xcom_from)
+        if source is not None:
+            return replace(spec, result=source)
+        return replace(spec, manifest=with_message_at(pod.manifest, results.RESULT_FILE))
+
+    def _result(self, outcome: Outcome) -> Any:
+        """The result for XCom of a task that succeeded."""
+        if not self.do_xcom_push or not outcome.succeeded or self._key is None:
             return None
         try:
-            result = result_of(outcome)
+            result = results.read(self.hook.get_conn(), self._key, outcome)
         except ValueError as error:
-            raise AirflowException(str(error)) from error
+            raise AirflowException(f"do_xcom_push: {error}") from error
         if result is None:
             self.log.warning("do_xcom_push: the container wrote no result")
         return result
