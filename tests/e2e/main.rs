@@ -12,6 +12,7 @@ mod harness;
 
 mod attach;
 mod blog_post;
+mod chaos;
 mod checks;
 mod commands;
 mod cursors;

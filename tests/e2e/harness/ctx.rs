@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use tonic::Status;
@@ -31,11 +32,20 @@ pub struct Ctx {
 
 /// Runs a test. Its namespace is deleted afterwards, also when it fails; a failure shows the end of the server's log.
 pub fn run(body: impl AsyncFnOnce(&Ctx)) {
+    run_within(wait::GUARD, body);
+}
+
+/// As [`run`], for a test that does very much.
+pub fn run_long(body: impl AsyncFnOnce(&Ctx)) {
+    run_within(wait::LONG_GUARD, body);
+}
+
+fn run_within(limit: Duration, body: impl AsyncFnOnce(&Ctx)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         RUNNING.fetch_add(1, Ordering::SeqCst);
         let ctx = Ctx::new().await;
-        let test = AssertUnwindSafe(wait::guarded("the test", body(&ctx)));
+        let test = AssertUnwindSafe(wait::guarded_for(limit, "the test", body(&ctx)));
         let result = test.catch_unwind().await;
         ctx.cluster.delete_namespace().await;
         RUNNING.fetch_sub(1, Ordering::SeqCst);

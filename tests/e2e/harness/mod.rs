@@ -25,7 +25,8 @@ pub mod proxy;
 pub mod server;
 pub mod spec;
 pub mod stream;
+pub mod tools;
 pub mod wait;
 
 pub use ::podlaunch::proto::v1;
-pub use ctx::{Ctx, run};
+pub use ctx::{Ctx, run, run_long};

@@ -1,6 +1,7 @@
 //! `podlaunch serve` as a process: one shared by the run, and such as a test starts, kills and restarts itself.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -29,6 +30,8 @@ pub struct Server {
     /// `unix:PATH` or `http://ADDRESS`, as a client is told.
     pub endpoint: String,
     pub instance: String,
+    /// What it was started with.
+    arguments: Vec<OsString>,
 }
 
 impl Server {
@@ -62,19 +65,21 @@ impl Server {
     }
 
     fn start_on(instance: &str, listen: &str, endpoint: String, kubeconfig: &Path, flags: &[&str]) -> Server {
-        LazyLock::force(&FIRST_START);
-        *STARTED.lock().unwrap_or_else(PoisonError::into_inner).entry(instance.to_owned()).or_default() += 1;
-        let mut command = Command::new(BINARY);
-        command
-            .arg("serve")
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .args(["--listen", listen, "--instance", instance])
-            .args(flags);
-        if std::env::var_os("RUST_LOG").is_none() {
-            command.env("RUST_LOG", "podlaunch=debug,info,kube_client=off,kube_runtime=off");
-        }
-        Server { process: Process::start("server", command), endpoint, instance: instance.to_owned() }
+        let mut arguments: Vec<OsString> = vec!["serve".into(), "--kubeconfig".into(), kubeconfig.into()];
+        arguments.extend(["--listen", listen, "--instance", instance].map(OsString::from));
+        arguments.extend(flags.iter().map(OsString::from));
+        let process = launch(instance, &arguments);
+        Server { process, endpoint, instance: instance.to_owned(), arguments }
+    }
+
+    /// Starts it again, at the same place with the same flags, after it was killed.
+    pub fn start_again(&mut self) {
+        self.process = launch(&self.instance, &self.arguments);
+    }
+
+    /// A connection to whatever serves at `endpoint`, once its health service says SERVING.
+    pub async fn channel_to(endpoint: &str) -> Channel {
+        wait::until("a server to be SERVING", async || serving(endpoint).await).await
     }
 
     /// A connection of its own to this server, once its health service says SERVING.
@@ -83,18 +88,7 @@ impl Server {
             if let Some(status) = self.process.ended() {
                 panic!("the server ended ({status}); {}", self.process.tail());
             }
-            let channel = Endpoint::from_shared(self.endpoint.clone())
-                .map_err(|error| format!("endpoint: {error}"))?
-                .connect()
-                .await
-                .map_err(|error| format!("connect: {error:?}"))?;
-            let request = HealthCheckRequest::default();
-            let answer = HealthClient::new(channel.clone()).check(request).await;
-            match answer.map(|answer| answer.into_inner().status()) {
-                Ok(ServingStatus::Serving) => Ok(channel),
-                Ok(other) => Err(format!("health: {other:?}")),
-                Err(status) => Err(format!("health: {status}")),
-            }
+            serving(&self.endpoint).await
         })
         .await
     }
@@ -112,6 +106,32 @@ impl Server {
     /// SIGTERM.
     pub fn terminate(&self) {
         self.process.signal(Signal::SIGTERM);
+    }
+}
+
+fn launch(instance: &str, arguments: &[OsString]) -> Process {
+    LazyLock::force(&FIRST_START);
+    *STARTED.lock().unwrap_or_else(PoisonError::into_inner).entry(instance.to_owned()).or_default() += 1;
+    let mut command = Command::new(BINARY);
+    command.args(arguments);
+    if std::env::var_os("RUST_LOG").is_none() {
+        command.env("RUST_LOG", "podlaunch=debug,info,kube_client=off,kube_runtime=off");
+    }
+    Process::start("server", command)
+}
+
+/// A connection, if the server there says SERVING.
+async fn serving(endpoint: &str) -> Result<Channel, String> {
+    let channel = Endpoint::from_shared(endpoint.to_owned())
+        .map_err(|error| format!("endpoint: {error}"))?
+        .connect()
+        .await
+        .map_err(|error| format!("connect: {error:?}"))?;
+    let answer = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await;
+    match answer.map(|answer| answer.into_inner().status()) {
+        Ok(ServingStatus::Serving) => Ok(channel),
+        Ok(other) => Err(format!("health: {other:?}")),
+        Err(status) => Err(format!("health: {status}")),
     }
 }
 

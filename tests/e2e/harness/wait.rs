@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take at most.
 pub const GUARD: Duration = Duration::from_secs(240);
 
+/// The same for a test of hundreds of tasks.
+pub const LONG_GUARD: Duration = Duration::from_secs(1200);
+
 /// How often a condition that cannot be awaited is looked at.
 const PERIOD: Duration = Duration::from_millis(20);
 
@@ -35,8 +38,18 @@ pub fn until_blocking<T, E: Display>(what: &str, mut probe: impl FnMut() -> Resu
 
 /// Gives `future` the guard's time.
 pub async fn guarded<F: Future>(what: &str, future: F) -> F::Output {
-    match tokio::time::timeout(GUARD, future).await {
+    guarded_for(GUARD, what, future).await
+}
+
+/// Gives `future` so much time.
+pub async fn guarded_for<F: Future>(limit: Duration, what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(limit, future).await {
         Ok(output) => output,
-        Err(_) => panic!("{what} took longer than {GUARD:?}"),
+        Err(_) => panic!("{what} took longer than {limit:?}"),
     }
+}
+
+/// What a client waits before it repeats a call that was refused for the moment.
+pub async fn a_moment() {
+    tokio::time::sleep(PERIOD).await;
 }
