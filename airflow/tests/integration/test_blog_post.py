@@ -41,6 +41,8 @@ def test_the_passing_tasks_log_has_its_line_once(blog_post: Run) -> None:
     lines = [line for line in log.splitlines() if "[base] hello world" in line]
     assert len(lines) == 1, log
     assert "Task is RUNNING" in log or "ended with exit code 0" in log
+    # It was released: neither refused nor left to the retention.
+    assert "retention" not in log
 
 
 def test_the_failing_tasks_log_says_why(blog_post: Run) -> None:

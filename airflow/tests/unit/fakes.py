@@ -175,6 +175,11 @@ class FakeClient:
         self.calls.append(("result", key))
         return FakeResult(self.stored)
 
+    def delete(self, key: TaskKey) -> None:
+        self.calls.append(("delete", key))
+        if self.delete_error is not None:
+            raise self.delete_error
+
     def close(self) -> None:
         self.calls.append(("close",))
 
@@ -200,9 +205,7 @@ class FakeHook:
         self.client.close()
 
     def delete(self, key: TaskKey) -> bool:
-        self.client.calls.append(("delete", key))
-        if self.client.delete_error is not None:
-            raise self.client.delete_error
+        self.client.delete(key)
         return False
 
     def cancel_apart(self, key: TaskKey, reason: str) -> str:

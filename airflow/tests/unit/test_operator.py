@@ -12,7 +12,16 @@ from typing import Any
 import grpc
 import pytest
 from fakes import MAX_RESULT, FakeClient, FakeHook, chunk, context, end, outcome, state
-from podlaunch import AcceptedHow, InvalidRequestError, Reason, Result, TaskKey, TaskState, UnavailableError
+from podlaunch import (
+    AcceptedHow,
+    InvalidRequestError,
+    Reason,
+    Result,
+    Retention,
+    TaskKey,
+    TaskState,
+    UnavailableError,
+)
 from podlaunch.enums import ResultState
 from podlaunch.model import TaskResult
 
@@ -154,6 +163,22 @@ def test_whose_logs_are_wanted() -> None:
     assert wanted(init_container_logs=["i"]) == ["i", "base"]
     with pytest.raises(AirflowException, match="container_logs: the pod has no container nope"):
         wanted(container_logs=["nope"])
+
+
+@pytest.mark.parametrize(
+    ("action", "features", "keeps"),
+    [
+        ("keep_pod", ["retention"], True),
+        ("keep_pod", [], False),
+        ("delete_pod", ["retention"], False),
+        ("delete_succeeded_pod", ["retention"], False),
+        ("delete_active_pod", ["retention"], False),
+    ],
+)
+def test_a_pod_to_be_kept_is_kept(action: str, features: list[str], keeps: bool) -> None:
+    client = FakeClient(SUCCESS, features)
+    operator(client, on_finish_action=action).execute(context())
+    assert client.named("launch")[0][2].retention == (Retention(keep=True) if keeps else None)
 
 
 @pytest.mark.parametrize(

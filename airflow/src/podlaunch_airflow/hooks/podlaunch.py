@@ -155,12 +155,11 @@ class PodlaunchHook(BaseHook):
         return self.get_conn().server_info()
 
     def delete(self, key: TaskKey) -> bool:
-        """Releases a finished task's pod. False: client or server cannot, retention will."""
+        """Releases a finished task's pod. False: the server cannot, its retention will."""
         client = self.get_conn()
-        delete = getattr(client, "delete", None)
-        if delete is None or not client.server_info().has(DELETE_FEATURE):
+        if not client.server_info().has(DELETE_FEATURE):
             return False
-        delete(key)
+        client.delete(key)
         return True
 
     def cancel_apart(self, key: TaskKey, reason: str) -> str:

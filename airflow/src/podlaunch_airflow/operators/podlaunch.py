@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import yaml
-from podlaunch import AcceptedHow, Outcome, PodlaunchError, Spec, TaskKey, TaskStream, Termination
+from podlaunch import AcceptedHow, Outcome, PodlaunchError, Retention, Spec, TaskKey, TaskStream, Termination
 from podlaunch.model import Accepted
 
 from podlaunch_airflow import attempts, results
@@ -33,6 +33,7 @@ from podlaunch_airflow.tasklog import LogFormatter, TaskLog
 
 FINISH_ACTIONS = ("delete_pod", "keep_pod", "delete_succeeded_pod", "delete_active_pod")
 KILL_ACTIONS = ("delete_pod", "keep_pod")
+RETENTION_FEATURE = "retention"
 CANCEL_WAIT = 20.0
 """How long (s) `on_kill` waits for the cancel to be stored."""
 
@@ -109,7 +110,7 @@ class PodlaunchOperator(PodOperator):
             formatter=self.log_formatter,
         )
         try:
-            key, spec = self._launch_key(context, pod), self._with_result(spec, pod)
+            key, spec = self._launch_key(context, pod), self._kept(self._with_result(spec, pod))
             accepted, termination = self._follow(key, spec, tasklog, context)
             outcome = termination.outcome
             # While the pod is there.
@@ -215,8 +216,17 @@ class PodlaunchOperator(PodOperator):
             self.log.warning("do_xcom_push: the container wrote no result")
         return result
 
+    def _kept(self, spec: Spec) -> Spec:
+        """The specification, with the pod kept until somebody deletes it if that is wanted."""
+        if self.on_finish_action != "keep_pod":
+            return spec
+        if not self.hook.get_conn().server_info().has(RETENTION_FEATURE):
+            self.log.info("on_finish_action=keep_pod: this server keeps it for its own retention only")
+            return spec
+        return replace(spec, retention=Retention(keep=True))
+
     def _clean_up(self, outcome: Outcome) -> None:
-        """`delete_active_pod` and `keep_pod` leave a pod that has ended to podlaunch's retention."""
+        """What is not deleted here is left to podlaunch's retention."""
         wants_delete = self.on_finish_action == "delete_pod" or (
             self.on_finish_action == "delete_succeeded_pod" and outcome.succeeded
         )

@@ -93,7 +93,7 @@ from podlaunch.model import (
     TaskTimes,
     Validated,
 )
-from podlaunch.spec import ConfigMapKey, FieldPath, Result, SecretKey, Spec
+from podlaunch.spec import ConfigMapKey, FieldPath, Result, Retention, SecretKey, Spec
 
 __all__ = [
     "TERMINAL_STATES",
@@ -154,6 +154,7 @@ __all__ = [
     "ResultState",
     "ResultStream",
     "ResultUnavailableError",
+    "Retention",
     "RetryAdvice",
     "Retrying",
     "SecretKey",

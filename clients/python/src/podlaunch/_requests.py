@@ -42,12 +42,12 @@ def task_key(key: AnyKey) -> v1.TaskKey:
 
 
 def launch_key(key: AnyKey) -> v1.TaskKey:
-    """As `task_key`, for a launch, which must say its attempt."""
+    """As `task_key`, for what must say its attempt."""
     if isinstance(key, str):
         return v1.TaskKey(task_id=key, attempt=1)
     message = task_key(key)
     if message.attempt < 1:
-        raise ValueError("key.attempt: a launch must say it, from 1")
+        raise ValueError("key.attempt: it must be said here, from 1")
     return message
 
 
@@ -139,6 +139,18 @@ def cancel(key: AnyKey, grace: Optional[Duration], reason: str, allow_missing: b
         allow_missing=allow_missing,
     )
     return Call("CancelTask", request, lambda response: from_proto(Cancelled, response))
+
+
+def delete(key: AnyKey, pod_uid: str) -> Call[Optional[datetime]]:
+    """DeleteTask. A task id alone is its first attempt, as in a launch: what goes must be said."""
+    request = v1.DeleteTaskRequest(key=launch_key(key), pod_uid=pod_uid)
+    return Call("DeleteTask", request, _idempotent_until)
+
+
+def _idempotent_until(response: v1.DeleteTaskResponse) -> Optional[datetime]:
+    if not response.HasField("idempotent_until"):
+        return None
+    return response.idempotent_until.ToDatetime(timezone.utc)
 
 
 def server_info() -> Call[ServerInfo]:

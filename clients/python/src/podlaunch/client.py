@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from types import TracebackType
 from typing import Optional, TypeVar
 
@@ -201,6 +202,13 @@ class Client(ClientBase[TaskStream, ResultStream]):
     ) -> Cancelled:
         """Stops a task. Answers when the stop is stored, not when the task has ended: its Termination says that."""
         return self._unary(requests.cancel(key, grace, reason, allow_missing), metadata)
+
+    def delete(self, key: AnyKey, *, pod_uid: str = "", metadata: Metadata = ()) -> Optional[datetime]:
+        """Releases a finished task before its retention ends: its pod, log and result go some 10 s later.
+
+        Until when its key stays taken. Raises PreconditionError before the task's end. `pod_uid`: only that pod.
+        """
+        return self._unary(requests.delete(key, pod_uid), metadata)
 
     def server_info(self, *, metadata: Metadata = ()) -> ServerInfo:
         """What the server is: version, clusters, limits, features."""

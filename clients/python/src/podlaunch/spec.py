@@ -79,6 +79,21 @@ class Result:
         return v1.ResultSource(kind=number(self.kind), path=self.path, max_bytes=self.max_bytes)
 
 
+@dataclass(frozen=True)
+class Retention:
+    """How long pod and log of the task are kept after its end; unset: as the server says. `keep`: until `delete`."""
+
+    after_success: Optional[Duration] = None
+    after_failure: Optional[Duration] = None
+    keep: bool = False
+
+    def to_proto(self) -> v1.RetentionPolicy:
+        """As the contract's message."""
+        return v1.RetentionPolicy(
+            after_success=duration(self.after_success), after_failure=duration(self.after_failure), keep=self.keep
+        )
+
+
 EnvValue = Union[str, SecretKey, ConfigMapKey, FieldPath]
 
 
@@ -115,6 +130,7 @@ class Spec:
     pending_graces: Mapping[Reason, Duration] = field(default_factory=dict)
     logs: Optional[Logs] = None
     result: Optional[Result] = None
+    retention: Optional[Retention] = None
     template: str = ""
 
     def to_proto(self) -> v1.TaskSpec:
@@ -131,6 +147,8 @@ class Spec:
             spec.logs.CopyFrom(log_selection(self.logs))
         if self.result is not None:
             spec.result.CopyFrom(self.result.to_proto())
+        if self.retention is not None:
+            spec.retention.CopyFrom(self.retention.to_proto())
         return spec
 
     def _container(self) -> v1.ContainerSpec:

@@ -26,6 +26,7 @@ from podlaunch import (
     NotFoundError,
     NoticeKind,
     PodNotice,
+    PreconditionError,
     Reason,
     Result,
     ResultState,
@@ -35,6 +36,7 @@ from podlaunch import (
     Spec,
     StateChange,
     StreamUntil,
+    TaskKey,
     TaskState,
     Termination,
     UnimplementedError,
@@ -104,6 +106,23 @@ def test_a_cancel_ends_a_task(serve: Serve, task_id: str) -> None:
         assert (outcome.state, outcome.reason) == (TaskState.CANCELLED, Reason.CANCELLED_BY_CALLER)
         assert outcome.stop is not None
         assert outcome.stop.reason == "enough"
+
+
+def test_a_released_task_is_answered_from_its_record(serve: Serve, task_id: str) -> None:
+    key = TaskKey(task_id, 1)
+    with Client(serve().target) as client:
+        with client.launch(key, shell("trap 'exit 9' TERM; while :; do sleep 0.1; done")) as stream:
+            for event in stream:
+                if isinstance(event, ContainerChange) and event.running:
+                    with pytest.raises(PreconditionError):
+                        client.delete(key)
+                    client.cancel(key)
+        assert client.delete(key) is not None
+        # Again, with the record or the pod, whatever is there.
+        assert client.delete(key) is not None
+        task = client.get(key)
+        assert task.outcome is not None
+        assert task.outcome.state == TaskState.CANCELLED
 
 
 def test_a_command_that_is_not_there(serve: Serve, task_id: str) -> None:

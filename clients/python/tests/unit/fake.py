@@ -16,6 +16,7 @@ from typing import Any, Optional, Union
 
 import grpc
 from google.protobuf.any_pb2 import Any as ProtoAny
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
 from podlaunch import v1
@@ -139,6 +140,10 @@ class Fake(v1.PodlaunchServiceServicer):
     def CancelTask(self, request: Any, context: Any) -> Any:
         self._note(request, context)
         return v1.CancelTaskResponse(result=number(CancelResult.STOPPING), task=v1.Task(key=request.key))
+
+    def DeleteTask(self, request: Any, context: Any) -> Any:
+        self._note(request, context)
+        return v1.DeleteTaskResponse(key=request.key, idempotent_until=Timestamp(seconds=3))
 
     def GetServerInfo(self, request: Any, context: Any) -> Any:
         self._note(request, context)

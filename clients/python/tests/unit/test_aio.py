@@ -40,6 +40,7 @@ async def test_calls(start: Start) -> None:
     async with AsyncClient(start(Fake()).target) as client:
         assert (await client.get("t")).key is not None
         assert (await client.cancel("t", grace=1.5)).result == 1
+        assert await client.delete("t") is not None
         assert (await client.server_info()).has("launch")
         assert (await client.validate("t", SPEC)).pod_name == "pod"
         assert (await client.launch("t", SPEC).wait()).outcome.succeeded

@@ -30,6 +30,20 @@ Code = grpc.StatusCode
 Start = Callable[[Fake], Running]
 
 
+def test_a_delete_says_which_attempt(start: Start) -> None:
+    fake = Fake()
+    with Client(start(fake).target) as client:
+        until = client.delete(TaskKey("t", 2, "n"), pod_uid="u")
+        assert until is not None
+        assert until.timestamp() == 3
+        client.delete("t")
+        with pytest.raises(ValueError, match="attempt"):
+            client.delete(TaskKey("t"))
+    first, second = fake.calls
+    assert (first.key.task_id, first.key.attempt, first.key.namespace, first.pod_uid) == ("t", 2, "n", "u")
+    assert (second.key.attempt, second.pod_uid) == (1, "")
+
+
 def test_calls(start: Start) -> None:
     fake = Fake()
     with Client(start(fake).target, metadata=[("traceparent", "00-1-2-03")]) as client:

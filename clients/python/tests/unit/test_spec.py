@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from podlaunch import ConfigMapKey, FieldPath, Reason, RestartPolicy, SecretKey, Spec, v1
+from podlaunch import ConfigMapKey, FieldPath, Reason, RestartPolicy, Retention, SecretKey, Spec, v1
 from podlaunch.spec import task_spec
 
 
@@ -43,6 +43,14 @@ def test_all_of_it() -> None:
     assert spec.timeouts.pending_graces[0].HasField("grace")
     assert (spec.logs.mode, list(spec.logs.containers)) == (4, ["main", "init"])
     assert (spec.primary_container, spec.pod.restart_policy, spec.template) == ("main", 2, "t")
+
+
+def test_retention() -> None:
+    kept = Spec(image="a", retention=Retention(keep=True)).to_proto().retention
+    assert (kept.keep, kept.HasField("after_success"), kept.HasField("after_failure")) == (True, False, False)
+    for_a_while = Spec(image="a", retention=Retention(after_success=0, after_failure=1.5)).to_proto().retention
+    assert (for_a_while.HasField("after_success"), for_a_while.after_failure.nanos) == (True, 500_000_000)
+    assert not Spec(image="a").to_proto().HasField("retention")
 
 
 def test_other_forms() -> None:
