@@ -357,6 +357,22 @@ mod tests {
     }
 
     #[test]
+    fn the_sidecar_of_a_result_is_none_of_the_tasks_own() {
+        let with = |policy: &str, name: &str| {
+            let mut pod = ours();
+            pod["metadata"]["annotations"]["podlaunch.dev/policy"] = policy.into();
+            pod["spec"]["initContainers"] = serde_json::json!([{"name": name, "restartPolicy": "Always"}]);
+            let o = read(pod).unwrap();
+            (o.containers.len(), o.result_sidecar.map(|c| c.name))
+        };
+        let file = r#"{"result":{"kind":"FILE"}}"#;
+        assert_eq!(with(file, "podlaunch-result"), (1, Some("podlaunch-result".to_owned())));
+        assert_eq!(with(file, "another"), (2, None));
+        assert_eq!(with(r#"{"result":{"kind":"TERMINATION_MESSAGE"}}"#, "podlaunch-result"), (2, None));
+        assert_eq!(with("{}", "podlaunch-result"), (2, None));
+    }
+
+    #[test]
     fn what_is_not_ours_says_why() {
         let with = |path: &str, value: serde_json::Value| {
             let mut pod = ours();
