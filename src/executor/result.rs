@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::effects::Backoff;
 use super::table::{Entry, Presence};
@@ -94,11 +94,15 @@ impl Executor {
         let (sender, items) = mpsc::channel(CHANNEL);
         let read = Reading { executor: self.clone(), entry: entry.clone(), digest, sent: offset, sender };
         let reading = AbortOnDropHandle::new(self.inner.tasks.spawn(read.run(body)));
-        let items = stream::unfold((items, reading, place), |(mut items, reading, place)| async move {
-            let item = items.recv().await?;
-            Some((item, (items, reading, place)))
+        let pieces = stream::unfold((items, place), |(mut items, place)| async move {
+            let piece = items.recv().await?;
+            Some((Ok(piece), (items, place)))
         });
-        Ok(items.boxed())
+        // How the read ended is known when its last piece is taken, also to a caller that stood still for too long.
+        let end = stream::once(reading).filter_map(|ended| async move {
+            ended.unwrap_or_else(|error| Err(ExecError::Internal(error.to_string()))).err().map(Err)
+        });
+        Ok(pieces.chain(end).boxed())
     }
 
     /// Opens the sidecar's log from its beginning.
@@ -154,20 +158,20 @@ struct Reading {
     digest: Digest,
     /// Where in the result the next byte to send is.
     sent: u64,
-    sender: mpsc::Sender<Result<Bytes, ExecError>>,
+    sender: mpsc::Sender<Bytes>,
 }
 
 impl Reading {
-    async fn run(mut self, first: LogBody) {
+    async fn run(mut self, first: LogBody) -> Result<(), ExecError> {
         let stopping = self.executor.inner.stopping.clone();
         let ended = tokio::select! {
             () = stopping.cancelled() => Err(ExecError::ShuttingDown),
             ended = self.read(first) => ended,
         };
-        if let Err(error) = ended {
-            // Nobody to tell: the caller has gone, or does not read.
-            let _ = self.sender.try_send(Err(error));
+        if let Err(error) = &ended {
+            info!(task = %self.entry.key, error = %chain(error), sent = self.sent, "the result was not sent whole");
         }
+        ended
     }
 
     /// Reads until everything was sent; again from the log's beginning where a read breaks off.
@@ -222,7 +226,7 @@ impl Reading {
     async fn send(&mut self, piece: &[u8]) -> Result<(), Cut> {
         use mpsc::error::SendTimeoutError;
         let patience = self.executor.stall_limit();
-        match self.sender.send_timeout(Ok(Bytes::copy_from_slice(piece)), patience).await {
+        match self.sender.send_timeout(Bytes::copy_from_slice(piece), patience).await {
             Ok(()) => {
                 self.sent += piece.len() as u64;
                 Ok(())

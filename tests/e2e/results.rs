@@ -6,6 +6,7 @@ use tonic::Code;
 use crate::harness::collected::{Collected, assert_same};
 use crate::harness::ctx::needs_real;
 use crate::harness::failure::Failure;
+use crate::harness::server::{Server, unique_instance};
 use crate::harness::spec::{Build as _, sh, until_stopped};
 use crate::harness::v1::{self, Reason, ResultKind, ResultState, TaskState};
 use crate::harness::{Ctx, run, wait};
@@ -136,6 +137,43 @@ fn a_large_result_goes_on_from_any_byte() {
         let failure = Failure::of(&beyond);
         failure.expect(Code::InvalidArgument, "INVALID_REQUEST");
         assert!(failure.names("offset"), "{failure}");
+    });
+}
+
+/// A reader that stands still is let go, and told so; what is missing comes by the next call.
+#[test]
+fn a_reader_that_stood_still_goes_on_later() {
+    use v1::get_task_result_response::Message;
+    run(async |t| {
+        let server = Server::start_with(&unique_instance(), &["--stall-limit", "1s"]);
+        let podlaunch = server.connect().await;
+        // More than what HTTP/2 takes in for a reader that does not read.
+        let mut spec = by_file(r#"head -c 4194304 /dev/urandom > "$F""#);
+        spec.result.as_mut().expect("a result").max_bytes = 4 << 20;
+        let task = podlaunch.launch(t.request("still", spec)).await.expect("launched").collect().await;
+        let request = v1::GetTaskResultRequest { key: Some(task.key()), offset: 0 };
+        let mut answer = podlaunch.grpc.clone().get_task_result(request).await.expect("it is there").into_inner();
+        wait::until("the server to give up", async || match server.process.tail() {
+            tail if tail.contains("the result was not sent whole") => Ok(()),
+            tail => Err(tail),
+        })
+        .await;
+        let mut some = Vec::new();
+        let end = loop {
+            match answer.message().await {
+                Ok(Some(response)) => match response.message {
+                    Some(Message::Data(data)) => some.extend_from_slice(&data),
+                    _ => assert!(some.is_empty(), "the header comes first"),
+                },
+                Ok(None) => panic!("OK after {} bytes", some.len()),
+                Err(status) => break status,
+            }
+        };
+        Failure::of(&end).expect(Code::Aborted, "READER_TOO_SLOW");
+        assert!(some.len() < 4 << 20, "all had come");
+        let (header, rest) = podlaunch.result(task.key(), some.len() as u64).await.expect("the rest");
+        some.extend_from_slice(&rest);
+        assert_eq!((some.len(), sha256(&some)), (4 << 20, header.sha256.to_vec()));
     });
 }
 

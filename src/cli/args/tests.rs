@@ -47,6 +47,17 @@ fn serve_defaults() {
     assert_eq!(args.limits.idempotency_window, Duration::from_secs(3600));
     assert_eq!(args.limits.stall_limit, Duration::from_secs(60));
     assert_eq!(args.limits.drain, Duration::from_secs(20));
+    assert_eq!((args.result.result_image.as_str(), args.result.max_result_size), ("busybox:1", 4 << 20));
+    let requests: Vec<_> =
+        args.result.result_request.iter().map(|pair| format!("{}={}", pair.key, pair.value)).collect();
+    assert_eq!((requests.join(" "), args.result.result_limit.len()), ("cpu=10m memory=16Mi".to_owned(), 0));
+}
+
+#[test]
+fn the_sidecars_resources_replace_the_defaults() {
+    let line = "--result-request cpu=1 --result-limit cpu=1 --result-limit memory=1Gi --max-result-size 8Mi";
+    let args = serve(&line.split(' ').collect::<Vec<_>>()).expect(line).result;
+    assert_eq!((args.result_request.len(), args.result_limit.len(), args.max_result_size), (1, 2, 8 << 20));
 }
 
 #[test]

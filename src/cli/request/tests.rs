@@ -254,3 +254,26 @@ fn spans_beyond_the_contract_do_not_wrap() {
     assert_eq!(proto_duration(Duration::from_millis(1500)).nanos, 500_000_000);
     assert_eq!(proto_duration(Duration::MAX).seconds, i64::MAX);
 }
+
+#[test]
+fn where_a_result_is_taken_from() {
+    let source = |kind: v1::ResultKind, path: &str, max_bytes| {
+        Some(v1::ResultSource { kind: kind.into(), path: path.to_owned(), max_bytes })
+    };
+    use v1::ResultKind::{File, TerminationMessage};
+    for (flags, expected) in [
+        ("", None),
+        ("--result message", source(TerminationMessage, "", 0)),
+        ("--result file", source(File, "", 0)),
+        ("--result-file /out/r", source(File, "/out/r", 0)),
+        ("--result file --result-file /out/r --result-max-size 2Mi", source(File, "/out/r", 2 << 20)),
+    ] {
+        assert_eq!(spec(&format!("--image x {flags}")).result, expected, "{flags}");
+    }
+    for (flags, flag) in
+        [("--result message --result-file /out/r", "--result-file"), ("--result-max-size 1Ki", "--result-max-size")]
+    {
+        let failure = request(&format!("--image x {flags}")).expect_err(flags);
+        assert!(failure.to_string().starts_with(flag), "{failure}");
+    }
+}
