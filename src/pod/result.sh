@@ -27,7 +27,8 @@ take() {
     large=yes
   fi
   echo "$mark begin $size $sum"
-  base64 <"$file"
+  # Long lines: each is a record of the log. Not every base64 knows how to.
+  base64 -w 7600 <"$file" 2>/dev/null || base64 <"$file"
   echo "$mark end"
   if [ "${large-}" ]; then
     # Some runtimes lose what is still in their pipes when a container ends: let that be this.

@@ -25,9 +25,10 @@ impl WithResult for v1::TaskSpec {
     }
 }
 
-/// A task that writes its result file by this script (`$F` is the file).
+/// A task that writes its result file by this script (`$F` is the file). The sidecar has the pod's grace to take it, on
+/// a busy machine too.
 fn by_file(script: &str) -> v1::TaskSpec {
-    sh(&format!("F={FILE}; {script}")).result(ResultKind::File)
+    sh(&format!("F={FILE}; {script}")).result(ResultKind::File).grace(30)
 }
 
 #[track_caller]
@@ -208,7 +209,7 @@ fn failed_stopped_and_late_tasks_have_results() {
         failed.assert_exit_code(3);
         assert_eq!(result(&failed).data.as_ref(), b"partial\n");
 
-        let spec = until_stopped(&format!("echo stopped > {FILE}; exit 0")).result(ResultKind::File);
+        let spec = until_stopped(&format!("echo stopped > {FILE}; exit 0")).result(ResultKind::File).grace(30);
         let mut stream = t.start("stopped", spec).await;
         stream.until_line("ready\n").await;
         let early = t.result(stream.seen.key(), 0).await.expect_err("it runs");
@@ -219,7 +220,7 @@ fn failed_stopped_and_late_tasks_have_results() {
         assert_eq!(result(&task).data.as_ref(), b"stopped\n", "\n{task}");
         assert_eq!(fetch(t, &task).await, b"stopped\n");
 
-        let spec = by_file(r#"echo late > "$F"; sleep 600"#).timeouts(|timeouts| {
+        let spec = by_file(r#"echo late > "$F"; sleep 600"#).grace(2).timeouts(|timeouts| {
             timeouts.execution = Some(crate::harness::spec::seconds(1));
         });
         let late = t.run(spec).await;
