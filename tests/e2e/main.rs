@@ -19,6 +19,8 @@ mod cursors;
 mod exits;
 mod faults_kit;
 mod faults_launch;
+mod faults_logs;
+mod faults_watch;
 mod features;
 mod identity;
 mod output;

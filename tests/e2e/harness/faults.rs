@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
+use super::process::{SCRATCH, unique};
 use super::{Ctx, wait};
 
 /// A rule to be planned.
@@ -144,11 +145,29 @@ impl Faults {
 
     async fn send(&self, method: &str, path: &str, body: Value) -> Value {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let request = http::Request::builder().method(method).uri(path.replace(' ', "%20"));
+        let request = http::Request::builder().method(method).uri(path.replace(" ", "%20"));
         let request = request.header("content-type", "application/json").body(body).expect("a request");
         let answer = self.cluster.client.request_text(request).await;
         let answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{method} {path}: {error}: {answer}"))
+    }
+}
+
+/// A sign that a test gives to a script of the embedded cluster, which sees this machine's files.
+pub struct Gate(std::path::PathBuf);
+
+impl Gate {
+    pub fn new() -> Gate {
+        Gate(SCRATCH.join(format!("gate-{}", unique())))
+    }
+
+    /// The script's part: waits for the sign.
+    pub fn wait(&self) -> String {
+        format!("until [ -e {} ]; do sleep 0.05; done", self.0.display())
+    }
+
+    pub fn open(&self) {
+        std::fs::write(&self.0, "").expect("a writable folder");
     }
 }
 

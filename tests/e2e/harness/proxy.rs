@@ -67,12 +67,14 @@ pub struct Mode {
     pub delay: Duration,
     /// A connection made from now on is ended after so many bytes to the client: at least, at most.
     pub budget: Option<(u64, u64, Cut)>,
+    /// Connections of lower numbers are half-open whatever else holds. Set by [`Proxy::freeze`] only.
+    pub frozen: u64,
 }
 
 impl Mode {
     /// Everything passes.
     pub const PASS: Mode =
-        Mode { up: Flow::Pass, down: Flow::Pass, door: Door::Open, delay: Duration::ZERO, budget: None };
+        Mode { up: Flow::Pass, down: Flow::Pass, door: Door::Open, delay: Duration::ZERO, budget: None, frozen: 0 };
     /// Connections stay open and nothing goes through: a host that is gone without a word.
     pub const HALF_OPEN: Mode = Mode { up: Flow::Hold, down: Flow::Hold, ..Mode::PASS };
     /// Requests arrive, and their answers are lost.
@@ -172,9 +174,16 @@ impl Proxy {
         self.shared.counts.open.load(Ordering::SeqCst)
     }
 
-    /// From now on, for open and new connections.
+    /// From now on, for open and new connections. What is frozen stays so.
     pub fn set(&self, mode: Mode) {
-        self.shared.mode.send_replace(mode);
+        self.shared.mode.send_modify(|old| *old = Mode { frozen: old.frozen, ..mode });
+    }
+
+    /// The connections there are become half-open for ever; new ones are not concerned. Tells how many.
+    pub fn freeze(&self) -> u64 {
+        let next = self.shared.counts.accepted.load(Ordering::SeqCst);
+        self.shared.mode.send_modify(|mode| mode.frozen = next);
+        self.open()
     }
 
     /// Ends every open connection, and tells how many there were.
@@ -220,13 +229,13 @@ async fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
             reset(&client);
             continue;
         }
-        shared.counts.accepted.fetch_add(1, Ordering::SeqCst);
+        let number = shared.counts.accepted.fetch_add(1, Ordering::SeqCst);
         shared.counts.open.fetch_add(1, Ordering::SeqCst);
         // Subscribed before the next accept, so that a cut finds every connection that is counted as open.
         let mut cut = shared.cut.subscribe();
         let shared = Arc::clone(shared);
         connections.spawn(async move {
-            serve(&shared, client, &mut cut).await;
+            serve(&shared, client, number, &mut cut).await;
             // One that ended by itself at the same moment was reached as well.
             while cut.try_recv().is_ok() {
                 shared.counts.cut.fetch_add(1, Ordering::SeqCst);
@@ -236,7 +245,7 @@ async fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
     }
 }
 
-async fn serve(shared: &Shared, client: TcpStream, cut: &mut broadcast::Receiver<Cut>) {
+async fn serve(shared: &Shared, client: TcpStream, number: u64, cut: &mut broadcast::Receiver<Cut>) {
     let Ok(server) = TcpStream::connect(shared.upstream).await else {
         return reset(&client);
     };
@@ -249,8 +258,12 @@ async fn serve(shared: &Shared, client: TcpStream, cut: &mut broadcast::Receiver
         (chance.u64(least..=most), how)
     });
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let mut up = Direction::new(shared, from_client, to_server, |mode| mode.up, &shared.counts.up, None);
-    let mut down = Direction::new(shared, from_server, to_client, |mode| mode.down, &shared.counts.down, budget);
+    let direction = |from, to, flow, bytes, budget| {
+        let mode = shared.mode.subscribe();
+        Direction { shared, number, mode, from, to, flow, bytes, budget }
+    };
+    let mut up = direction(from_client, to_server, (|mode| mode.up) as fn(&Mode) -> Flow, &shared.counts.up, None);
+    let mut down = direction(from_server, to_client, |mode| mode.down, &shared.counts.down, budget);
     let how = tokio::select! {
         // FIN from either side ends both: HTTP has no use for half a connection.
         _ = up.run() => Cut::Fin,
@@ -277,6 +290,8 @@ fn reset(socket: &TcpStream) {
 
 struct Direction<'a> {
     shared: &'a Shared,
+    /// Which connection it is of.
+    number: u64,
     mode: watch::Receiver<Mode>,
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
@@ -285,16 +300,9 @@ struct Direction<'a> {
     budget: Option<(u64, Cut)>,
 }
 
-impl<'a> Direction<'a> {
-    fn new(
-        shared: &'a Shared,
-        from: OwnedReadHalf,
-        to: OwnedWriteHalf,
-        flow: fn(&Mode) -> Flow,
-        bytes: &'a AtomicU64,
-        budget: Option<(u64, Cut)>,
-    ) -> Direction<'a> {
-        Direction { shared, mode: shared.mode.subscribe(), from, to, flow, bytes, budget }
+impl Direction<'_> {
+    fn flow(&self, mode: &Mode) -> Flow {
+        if self.number < mode.frozen { Flow::Hold } else { (self.flow)(mode) }
     }
 
     /// Moves bytes until an end, and says how the connection is to be ended then.
@@ -311,7 +319,7 @@ impl<'a> Direction<'a> {
 
     async fn step(&mut self, buffer: &mut [u8]) -> io::Result<Option<Cut>> {
         let mode = *self.mode.borrow_and_update();
-        if (self.flow)(&mode) == Flow::Hold {
+        if self.flow(&mode) == Flow::Hold {
             // The sender lives as long as the proxy.
             let _ = self.mode.changed().await;
             return Ok(None);
@@ -331,7 +339,7 @@ impl<'a> Direction<'a> {
         // Looked at again: it may have been set while this piece was read.
         loop {
             let mode = *self.mode.borrow_and_update();
-            match (self.flow)(&mode) {
+            match self.flow(&mode) {
                 Flow::Pass => break,
                 Flow::Swallow => {
                     self.shared.counts.swallowed.fetch_add(data.len() as u64, Ordering::SeqCst);
