@@ -26,6 +26,7 @@ use tracing::{info, warn};
 use super::effects::Backoff;
 use super::previous::IfPreviousActive;
 use super::table::{Entry, Presence};
+use super::watches::chain;
 use super::{ExecError, Executor};
 use crate::cluster::{ApiFailure, CreateAnswer, Denial, DryRun};
 use crate::pod::build;
@@ -160,16 +161,30 @@ impl Executor {
         if !self.inner.health.wait_fresh(&prepared.key.namespace, FRESH_LIMIT).await {
             return Err(ExecError::WatchStale { namespace: prepared.key.namespace.clone() });
         }
-        if !self.inner.records.are_complete() {
-            self.look_up_record(&prepared.name).await?;
-        }
-        if let Some(known) = self.known(prepared)? {
+        let began = Instant::now();
+        if let Some(known) = self.known_surely(prepared, began).await? {
             return Ok(known);
         }
         if let Some(attached) = self.settle_previous(launch).await? {
             return Ok(attached);
         }
-        self.create(prepared).await
+        self.create(prepared, began).await
+    }
+
+    /// What is known of the key; its record is asked for where the watch of records cannot be relied on.
+    async fn known_surely(&self, prepared: &Prepared<'_>, began: Instant) -> Result<Option<Launched>, ExecError> {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+        while !self.inner.records.are_complete() {
+            match self.look_up_record(&prepared.name).await {
+                Ok(_) => break,
+                Err(ExecError::ClusterUnavailable(why)) if why.is_retryable() && began.elapsed() < LAUNCH_LIMIT => {
+                    warn!(task = %prepared.key, error = %chain(&why), "the record could not be looked up; repeating");
+                }
+                Err(error) => return Err(error),
+            }
+            backoff.wait().await;
+        }
+        self.known(prepared)
     }
 
     /// Asks the API server whether it would take the pod; nothing is created.
@@ -260,8 +275,7 @@ impl Executor {
         ended.checked_add(self.window()).ok()
     }
 
-    async fn create(&self, prepared: &Prepared<'_>) -> Result<Launched, ExecError> {
-        let began = Instant::now();
+    async fn create(&self, prepared: &Prepared<'_>, began: Instant) -> Result<Launched, ExecError> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
         let mut body = prepared.body.clone();
         loop {
@@ -283,8 +297,9 @@ impl Executor {
                     } else {
                         backoff.wait().await;
                     }
-                    // What an answer did not tell, the watch may have.
-                    if let Some(known) = self.known(prepared)? {
+                    // What an answer did not tell, the watch may have; and an earlier one may have made a pod that is
+                    // gone by now, its record left.
+                    if let Some(known) = self.known_surely(prepared, began).await? {
                         return Ok(known);
                     }
                 }

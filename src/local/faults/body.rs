@@ -57,6 +57,7 @@ pub fn spoil(answer: Response, action: Action, fired: Fired, connection: Connect
         Action::End { after: Some(after), text, .. } => (Left::Bytes(after), Then::End(text)),
         Action::End { after: None, text, .. } => (Left::Unlimited, Then::End(text)),
         Action::Silence { after } => (Left::Bytes(after), Then::Silence),
+        Action::Close { after } => (Left::Lines(after), Then::End(String::new())),
         Action::Expire { after } => (Left::Lines(after), Then::End(EXPIRED.to_owned())),
         Action::Pass | Action::Answer { .. } | Action::Sever { .. } | Action::Hold { .. } => return answer,
     };

@@ -138,7 +138,8 @@ async fn suffer(planned: Planned, seen: &Seen, request: Request, next: Next) -> 
             planned.removed.cancelled().await;
             answer
         }
-        action @ (Action::Cut { .. } | Action::End { .. } | Action::Silence { .. } | Action::Expire { .. }) => {
+        // The rest is done to the body.
+        action => {
             let answer = next.run(request).await;
             if !answer.status().is_success() {
                 return answer;

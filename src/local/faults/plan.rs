@@ -153,6 +153,11 @@ pub enum Action {
         #[serde(default)]
         after: u64,
     },
+    /// A watch ends in good order after `after` events, bookmarks included.
+    Close {
+        #[serde(default)]
+        after: u64,
+    },
     /// A watch says ERROR 410 after `after` events, and ends.
     Expire {
         #[serde(default)]

@@ -116,6 +116,15 @@ impl Faults {
         .await;
     }
 
+    /// Waits until so many requests were like the rule's match.
+    pub async fn until_matched(&self, name: &str, times: u64) {
+        wait::until(&format!("requests for {name}"), async || match self.matched(name).await {
+            matched if matched >= times => Ok(()),
+            matched => Err(format!("{matched} of {times}")),
+        })
+        .await;
+    }
+
     /// Removes a rule: what it holds goes on.
     pub async fn remove(&self, name: &str) {
         self.send("DELETE", &format!("{RULES}?name={}", self.full(name)), Value::Null).await;
