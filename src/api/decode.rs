@@ -13,12 +13,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use prost::Message as _;
 
 use super::checks::{Checks, Refusal, TooLarge};
 use super::decode_spec;
 use super::info::{FeatureStatus, MAX_REQUEST_BYTES, feature};
-use super::time::whole_seconds;
+use super::time::{from_timestamp, whole_seconds};
 use super::trace::Traceparent;
 use crate::executor::{Filter, IfPreviousActive, Launch, Show, Until};
 use crate::proto::v1;
@@ -36,6 +37,8 @@ const MAX_CANCEL_REASON: usize = 1024;
 const MAX_UID: usize = 64;
 /// Longest wait for quota, seconds.
 pub(super) const MAX_QUOTA_WAIT: i64 = 60;
+/// Most lines of a start at the tail.
+const MAX_TAIL_LINES: u32 = 1_000_000;
 /// Most containers named in a choice of logs.
 const MAX_LOG_NAMES: usize = 64;
 
@@ -97,6 +100,10 @@ pub enum StartAt {
     Beginning,
     /// From now on.
     Now,
+    /// At the beginning; of each log its last lines.
+    Tail(u32),
+    /// At the beginning; of each log the lines stamped at or after this.
+    Since(Timestamp),
     /// After this cursor.
     Cursor(Bytes),
 }
@@ -252,14 +259,19 @@ pub fn attach(request: v1::AttachTaskRequest, defaults: Defaults<'_>) -> Result<
             Ok(v1::StreamStart::Now) => StartAt::Now,
             _ => StartAt::Beginning,
         },
-        Some(Asked::TailLines(_)) => {
-            checks.needs("tail_lines", "attach_tail");
-            StartAt::Beginning
+        Some(Asked::TailLines(lines)) => {
+            if lines > MAX_TAIL_LINES {
+                checks.wrong("tail_lines", format!("is {lines}; at most {MAX_TAIL_LINES} are allowed"));
+            }
+            StartAt::Tail(lines)
         }
-        Some(Asked::SinceTime(_)) => {
-            checks.needs("since_time", "attach_tail");
-            StartAt::Beginning
-        }
+        Some(Asked::SinceTime(time)) => match from_timestamp(&time) {
+            Some(time) => StartAt::Since(time),
+            None => {
+                checks.wrong("since_time", "is not a time between the years 1 and 9999 with 0 to 999,999,999 ns");
+                StartAt::Beginning
+            }
+        },
     };
     if !request.consumer.is_empty() {
         checks.needs("consumer", "acknowledge_events");

@@ -438,6 +438,9 @@ fn attach_starts_and_ends() {
         (Some(Asked::Start(2)), StartAt::Now),
         (Some(Asked::Start(77)), StartAt::Beginning),
         (Some(Asked::Cursor(Bytes::from_static(b"x"))), StartAt::Cursor(Bytes::from_static(b"x"))),
+        (Some(Asked::TailLines(0)), StartAt::Tail(0)),
+        (Some(Asked::TailLines(1_000_000)), StartAt::Tail(1_000_000)),
+        (Some(Asked::SinceTime(Default::default())), StartAt::Since(jiff::Timestamp::UNIX_EPOCH)),
     ] {
         let call = attach(v1::AttachTaskRequest { start_at: asked, ..attach_base() }, DEFAULTS).unwrap();
         assert_eq!((call.start, call.until, call.key.attempt), (start, Until::Termination, Attempt::Latest));
@@ -448,19 +451,17 @@ fn attach_starts_and_ends() {
         (call.until, call.key.attempt, call.key.namespace.as_str()),
         (Until::Available, Attempt::Exactly(1), "jobs")
     );
-    for (field, name, request) in [
-        ("tail_lines", "attach_tail", v1::AttachTaskRequest { start_at: Some(Asked::TailLines(0)), ..attach_base() }),
-        (
-            "since_time",
-            "attach_tail",
-            v1::AttachTaskRequest { start_at: Some(Asked::SinceTime(Default::default())), ..attach_base() },
-        ),
-        ("consumer", "acknowledge_events", v1::AttachTaskRequest { consumer: "c".into(), ..attach_base() }),
-    ] {
-        match attach(request, DEFAULTS).unwrap_err() {
-            Refusal::FeatureUnavailable(asked) => {
-                assert_eq!((asked[0].field.as_str(), asked[0].feature.as_str()), (field, name));
-            }
+    let consumer = v1::AttachTaskRequest { consumer: "c".into(), ..attach_base() };
+    match attach(consumer, DEFAULTS).unwrap_err() {
+        Refusal::FeatureUnavailable(asked) => {
+            assert_eq!((asked[0].field.as_str(), asked[0].feature.as_str()), ("consumer", "acknowledge_events"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let no_time = prost_types::Timestamp { seconds: 0, nanos: -1 };
+    for (field, asked) in [("tail_lines", Asked::TailLines(1_000_001)), ("since_time", Asked::SinceTime(no_time))] {
+        match attach(v1::AttachTaskRequest { start_at: Some(asked), ..attach_base() }, DEFAULTS).unwrap_err() {
+            Refusal::Invalid(wrong) => assert_eq!((wrong.len(), wrong[0].field.as_str()), (1, field)),
             other => panic!("{other:?}"),
         }
     }

@@ -94,7 +94,7 @@ pub const FEATURES: &[Feature] = &[
         status: FeatureStatus::Available,
         note: "from the termination message, or from a file by a sidecar; to be had while the pod exists",
     },
-    absent("attach_tail"),
+    available("attach_tail"),
     available("cancel_missing"),
     available("pending_grace"),
     available("retention"),

@@ -122,6 +122,8 @@ impl Api {
         let start = match start {
             StartAt::Beginning => Start::Beginning,
             StartAt::Now => Start::Now,
+            StartAt::Tail(lines) => Start::Tail(lines),
+            StartAt::Since(time) => Start::Since(time),
             StartAt::Cursor(bytes) => {
                 let cursor = self.executor.read_cursor(&entry, &bytes);
                 Start::After(Box::new(cursor.map_err(|error| fault(&error, Call::Other).into_status(&context))?))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! google.protobuf.Duration ──whole_seconds──▶ seconds, rounded up, within bounds, or a violation
-//! jiff::Timestamp ──timestamp──▶ google.protobuf.Timestamp
+//! jiff::Timestamp ──timestamp──▶ google.protobuf.Timestamp ──from_timestamp──▶ jiff::Timestamp
 //! ```
 
 use std::ops::RangeInclusive;
@@ -60,6 +60,14 @@ pub(super) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: time.as_second(), nanos }
 }
 
+/// A time that a caller sent; `None` where it is malformed.
+pub(super) fn from_timestamp(time: &prost_types::Timestamp) -> Option<Timestamp> {
+    if !(0..NANOS).contains(&time.nanos) {
+        return None;
+    }
+    Timestamp::new(time.seconds, time.nanos).ok()
+}
+
 /// A duration of whole seconds.
 pub(super) fn seconds(seconds: i64) -> Duration {
     Duration { seconds, nanos: 0 }
@@ -106,6 +114,13 @@ mod tests {
     }
 
     #[test]
+    fn malformed_times_are_none() {
+        for (seconds, nanos) in [(0, -1), (0, NANOS), (i64::MAX, 0), (i64::MIN, 5)] {
+            assert_eq!(from_timestamp(&prost_types::Timestamp { seconds, nanos }), None, "{seconds} {nanos}");
+        }
+    }
+
+    #[test]
     fn times_keep_their_nanoseconds() {
         for (text, seconds, nanos) in [
             ("2025-01-02T03:04:05.000000006Z", 1_735_787_045, 6),
@@ -114,6 +129,7 @@ mod tests {
         ] {
             let time = timestamp(text.parse().unwrap());
             assert_eq!((time.seconds, time.nanos), (seconds, nanos), "{text}");
+            assert_eq!(from_timestamp(&time), Some(text.parse().unwrap()));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `logs`: the log of a task, as far as it is there or, with `-f`, to its end.
 
+use jiff::Timestamp;
+
 use super::args::{LogsArgs, Switch};
 use super::exit::ExitStatus;
 use super::failure::Failure;
@@ -10,7 +12,7 @@ use super::session::{Client, Opening, Session};
 use crate::proto::v1;
 
 pub(super) async fn logs(args: &LogsArgs, client: Client, console: Console) -> Result<ExitStatus, Failure> {
-    let opening = Opening::Attach(Box::new(request(args)));
+    let opening = Opening::Attach(Box::new(request(args, Timestamp::now())));
     let mut session = Session::new(client, opening, args.retry.retry_for);
     let mut printer = Printer::new(console, args.output, marks(args), Story::Losses);
     while let Some(update) = session.next().await? {
@@ -19,16 +21,22 @@ pub(super) async fn logs(args: &LogsArgs, client: Client, console: Console) -> R
     Ok(ExitStatus::SUCCESS)
 }
 
-fn request(args: &LogsArgs) -> v1::AttachTaskRequest {
+fn request(args: &LogsArgs, now: Timestamp) -> v1::AttachTaskRequest {
+    use v1::attach_task_request::StartAt;
     let (mode, containers) = match args.container.as_slice() {
         _ if args.all_containers => (v1::LogContainers::All, Vec::new()),
         [] => (v1::LogContainers::Primary, Vec::new()),
         names => (v1::LogContainers::Named, names.to_vec()),
     };
     let until = if args.follow { v1::StreamUntil::Termination } else { v1::StreamUntil::Available };
+    let start = match (args.tail, args.since) {
+        (Some(lines), _) => StartAt::TailLines(lines),
+        (None, Some(since)) => StartAt::SinceTime(timestamp(since.from(now))),
+        (None, None) => StartAt::Start(v1::StreamStart::Beginning.into()),
+    };
     v1::AttachTaskRequest {
         key: Some(args.task.key()),
-        start_at: Some(v1::attach_task_request::StartAt::Start(v1::StreamStart::Beginning.into())),
+        start_at: Some(start),
         until: until.into(),
         filter: Some(v1::EventFilter {
             kinds: vec![v1::EventKind::Log.into()],
@@ -36,6 +44,15 @@ fn request(args: &LogsArgs) -> v1::AttachTaskRequest {
             logs: Some(v1::LogSelection { mode: mode.into(), containers }),
         }),
         consumer: String::new(),
+    }
+}
+
+fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let seconds = time.as_nanosecond().div_euclid(1_000_000_000);
+    let nanos = time.as_nanosecond().rem_euclid(1_000_000_000);
+    prost_types::Timestamp {
+        seconds: i64::try_from(seconds).unwrap_or_default(),
+        nanos: i32::try_from(nanos).unwrap_or_default(),
     }
 }
 
@@ -73,13 +90,34 @@ mod tests {
             ("p logs t --prefix", C::Primary, 0, U::Available, Switch::On),
         ] {
             let args = parse(line);
-            let request = request(&args);
+            let request = request(&args, Timestamp::now());
             assert_eq!(request.until(), until, "{line}");
             let filter = request.filter.unwrap_or_default();
             assert_eq!(filter.kinds, [v1::EventKind::Log as i32]);
             let logs = filter.logs.unwrap_or_default();
             assert_eq!((logs.mode(), logs.containers.len()), (mode, names), "{line}");
             assert_eq!(marks(&args).container, marked, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_start() {
+        use v1::attach_task_request::StartAt;
+        let now: Timestamp = "2026-01-31T12:00:00.5Z".parse().expect("a time");
+        let at = |seconds, nanos| StartAt::SinceTime(prost_types::Timestamp { seconds, nanos });
+        for (line, start) in [
+            ("p logs t", StartAt::Start(v1::StreamStart::Beginning.into())),
+            ("p logs t --tail 7", StartAt::TailLines(7)),
+            ("p logs t --since 1m", at(1_769_860_740, 500_000_000)),
+            ("p logs t --since 2026-01-31T12:00:00Z", at(1_769_860_800, 0)),
+            ("p logs t --since 1969-12-31T23:59:59.5Z", at(-1, 500_000_000)),
+        ] {
+            assert_eq!(request(&parse(line), now).start_at, Some(start), "{line}");
+        }
+        for line in
+            ["p logs t --tail -1", "p logs t --tail 1000001", "p logs t --since soon", "p logs t --tail 1 --since 1m"]
+        {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }
 }

@@ -160,6 +160,9 @@ pub enum LogRefusal {
     /// The container has not started, or its pod is not bound.
     #[error("the container has no log yet: {0}")]
     NotYet(String),
+    /// The node knows no run of the container before the current one.
+    #[error("there is no earlier run: {0}")]
+    NoPreviousRun(String),
     /// No such pod any more, or its log was removed.
     #[error("the log is gone: {0}")]
     Gone(String),

@@ -34,6 +34,13 @@ pub enum ReadMode {
     },
     /// The last record only.
     LastRecord,
+    /// The beginning of the last records.
+    Tail {
+        /// Records: a line over 16 KiB is several.
+        lines: u32,
+        /// Bytes, the timestamp prefixes included.
+        bytes: u64,
+    },
     /// At most this many bytes from the first record on.
     Head {
         /// Bytes, the timestamp prefixes included.
@@ -80,6 +87,10 @@ impl LogRequest {
             ReadMode::Read { since } => *since,
             ReadMode::LastRecord => {
                 path.push_str("&tailLines=1");
+                None
+            }
+            ReadMode::Tail { lines, bytes } => {
+                path.push_str(&format!("&tailLines={lines}&limitBytes={bytes}"));
                 None
             }
             ReadMode::Head { bytes } => {
@@ -166,7 +177,7 @@ fn classify(failure: ApiFailure) -> LogRefusal {
             LogRefusal::Gone(message)
         }
         ApiFailure::Refused { code: 400, message, .. } if message.contains("previous terminated container") => {
-            LogRefusal::Gone(message)
+            LogRefusal::NoPreviousRun(message)
         }
         other => LogRefusal::Unavailable(other),
     }
@@ -186,6 +197,7 @@ mod tests {
             (Run::Current, ReadMode::Follow { since: Some(1) }, "&follow=true&sinceTime=1970-01-01T00:00:01Z"),
             (Run::Previous, ReadMode::Read { since: None }, "&previous=true"),
             (Run::Current, ReadMode::LastRecord, "&tailLines=1"),
+            (Run::Current, ReadMode::Tail { lines: 3, bytes: 9 }, "&tailLines=3&limitBytes=9"),
             (Run::Current, ReadMode::Head { bytes: 9 }, "&limitBytes=9"),
         ];
         for (run, mode, rest) in rows {

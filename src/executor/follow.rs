@@ -1,14 +1,15 @@
-//! One container run's log, from a position to its end, for one stream.
+//! One upstream read of a container run's log, from a position to its end, into a feed.
 //!
 //! ```text
 //!  live:  follow from the position ─▶ lines ─▶ the body ends, breaks, is cut ─▶ again from the new position
+//!           │    └ silent after a resume: is there a record that `sinceTime` hides? then read the whole file
 //!           │ the watch shows the container's end
 //!  drain: tailLines=1 at once; go on reading until the last line sent is that record (drain.rs)
-//!           └─▶ verdict, LogEnd
+//!           └─▶ end
 //! ```
 //!
 //! The end of a body proves nothing, so only the watch ends `live`, and only the tail check ends
-//! `drain`. A follower waits for its reader when the stream is full; the node's file is the buffer.
+//! `drain`. Reading waits when the foremost stream is full; the node's file is the buffer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,40 +18,52 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 use super::Executor;
 use super::effects::Backoff;
-use super::outlet::{Closed, Outlet};
-use super::stream::{ContainerDelivery, Raw};
+use super::feed::{Deleted, Ending, FeedEnd, Shared};
+use super::start::{Begin, LogFrom};
+use super::stream::Until;
 use super::table::{Entry, Presence, View};
 use super::watches::chain;
-use crate::cluster::{LogBody, LogRefusal, LogRequest, ReadMode, Run};
-use crate::logs::{Batch, BodyReader, DeliveryBuilder, FirstRead, Opened, Position, Standing, TruncatedCause};
+use crate::cluster::{ApiFailure, LogBody, LogRefusal, ReadMode, Run};
+use crate::logs::{Batch, BodyReader, FirstRead, Opened, Position, Standing, TailCheck, TruncatedCause};
 use crate::task::{ContainerState, State};
 
 /// Own renewal, before the kubelet cuts a follow (after 4 h at the latest).
 const RENEW: Duration = Duration::from_secs(3 * 3600 + 1800);
 /// How long a follow may be idle while the last line sent is still searched in it.
 const SEEK_IDLE: Duration = Duration::from_secs(2);
+/// Silences after which a resumed follow is compared with the log's last record; the last is repeated.
+const SILENCES: [u64; 5] = [1, 5, 25, 125, 300];
 /// Age by the node's clock below which a container counts as just started: its log file cannot
 /// have been rotated yet (the kubelet looks every 10 s).
-const JUST_STARTED: i64 = 5;
+const JUST_STARTED: std::ops::RangeInclusive<i64> = -2..=5;
+/// Reads that end, before a follow is opened beside another's.
+const CATCH_UP_READS: u32 = 3;
+/// How long after each of them its reader may join the others.
+const CATCH_UP_PAUSE: Duration = Duration::from_millis(100);
 
-/// Which log, and from where.
-pub(super) struct Wanted {
+/// What is to be read.
+pub(super) struct Task {
     pub container: Arc<str>,
     pub restart: u32,
-    pub from: From,
-    pub builder: DeliveryBuilder,
+    pub from: LogFrom,
+    /// At which nothing of this read was sent yet.
+    pub position: Position,
+    pub until: Until,
+    pub first: First,
 }
 
-/// From where a log is wanted.
-pub(super) enum From {
-    /// After this position.
-    Position(Box<Position>),
-    /// Only what is written from now on.
-    Now,
+/// How reading begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// With a follow.
+    Follow,
+    /// With a read that ends: others follow this log already, and can be joined then.
+    CatchUp,
 }
 
 /// Where a container run is, as the newest version of its pod shows it.
@@ -73,18 +86,20 @@ pub(super) struct Follower {
     pub entry: Arc<Entry>,
     pub container: Arc<str>,
     pub restart: u32,
-    pub outlet: Outlet,
+    pub sink: Arc<Shared>,
     pub batch: Batch,
-    pub builder: DeliveryBuilder,
-    pub changed: watch::Receiver<u64>,
-    /// When the last byte came, or the container's end was seen, whichever is later.
+    pub begin: Begin,
+    pub deleted: Deleted,
+    until: Until,
+    first: First,
+    changed: watch::Receiver<u64>,
+    /// When the last line came, or the container's end was seen, whichever is later.
     pub progress: Instant,
-    /// For a log wanted from now on, until its first line is sent: lines stamped before are not.
-    start_after: Option<Timestamp>,
-    /// Where now is has still to be found.
-    pub now_pending: bool,
     /// The last line was not found by `sinceTime`: read the whole file.
     pub whole: Whole,
+    /// Since when it is not known which run the node would read.
+    pub unsure_since: Option<Instant>,
+    opens: u32,
     /// When the wait for a container that outlives the outcome ends.
     give_up_at: Option<Instant>,
     /// It has ended so.
@@ -108,96 +123,153 @@ enum Live {
     GaveUp,
 }
 
+/// What came of a follow for a while.
+enum Came {
+    Chunk(Piece),
+    News,
+    GiveUp,
+    Nothing,
+}
+
+/// The next of a body: a chunk, an error, its end.
+type Piece = Option<Result<bytes::Bytes, ApiFailure>>;
+
 /// A body with its reader.
 pub(super) struct OpenBody {
-    pub body: LogBody,
+    body: LogBody,
+    /// What was taken of the body and is still to be dealt with.
+    taken: Option<Piece>,
     pub reader: BodyReader,
+    opened: Opened,
+    /// By which name the run is read.
+    pub run: Run,
+}
+
+impl OpenBody {
+    /// The next of the body. Cancel-safe.
+    pub async fn next(&mut self) -> Piece {
+        match self.taken.take() {
+            Some(taken) => taken,
+            None => self.body.next().await,
+        }
+    }
+
+    /// A chunk that is there already. An end or an error is left for [`OpenBody::next`].
+    fn at_once(&mut self) -> Option<bytes::Bytes> {
+        match self.body.next().now_or_never()? {
+            Some(Ok(chunk)) => Some(chunk),
+            other => {
+                self.taken = Some(other);
+                None
+            }
+        }
+    }
+
+    /// Whether it was opened without `sinceTime`.
+    pub fn is_whole(&self) -> bool {
+        self.opened == Opened::Whole
+    }
+}
+
+/// Tells the seats of a feed when its reader ends without a word.
+struct LastWord(Arc<Shared>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        // Only the first end counts.
+        self.0.end(FeedEnd::Failed);
+    }
 }
 
 impl Follower {
-    pub fn new(executor: Executor, entry: Arc<Entry>, outlet: Outlet, wanted: Wanted) -> Follower {
+    pub fn new(executor: Executor, entry: Arc<Entry>, sink: Arc<Shared>, task: Task) -> Follower {
         let changed = entry.subscribe();
-        let (position, now_pending) = match wanted.from {
-            From::Position(position) => (*position, false),
-            From::Now => (Position::unnumbered(), true),
-        };
         Follower {
             executor,
             entry,
-            container: wanted.container,
-            restart: wanted.restart,
-            outlet,
-            batch: Batch::new(position),
-            builder: wanted.builder,
+            container: task.container,
+            restart: task.restart,
+            sink,
+            batch: Batch::new(task.position),
+            begin: task.from.into(),
+            deleted: Deleted::No,
+            until: task.until,
+            first: task.first,
             changed,
             progress: Instant::now(),
-            start_after: None,
-            now_pending,
             whole: Whole::No,
+            unsure_since: None,
+            opens: 0,
             give_up_at: None,
             gave_up: false,
         }
     }
 
-    /// Follows to the end and sends LogEnd.
-    pub async fn run_to_the_end(mut self) -> Result<ContainerDelivery, Closed> {
-        let open = self.live().await?;
-        let delivery = self.drain(open).await?;
-        let end = ContainerDelivery {
-            container: self.container.to_string(),
-            restart: self.restart,
-            delivery: Some(delivery),
-        };
-        let position = Box::new(self.batch.position());
-        self.outlet.send(Raw::LogEnd { end: end.clone(), position, builder: self.builder }).await?;
-        Ok(end)
+    /// Starts reading; dropping the handle ends it.
+    pub fn start(self) -> AbortOnDropHandle<()> {
+        let tasks = self.executor.inner.tasks.clone();
+        AbortOnDropHandle::new(tasks.spawn(self.run()))
     }
 
-    /// Sends what there is now. A container that has ended is read to its end, with LogEnd.
-    pub async fn what_there_is(mut self) -> Result<Option<ContainerDelivery>, Closed> {
+    async fn run(mut self) {
+        let last_word = LastWord(self.sink.clone());
+        let end = match self.until {
+            Until::Termination => FeedEnd::Read(self.up_to_the_end().await),
+            Until::Available => self.what_there_is().await,
+        };
+        last_word.0.end(end);
+    }
+
+    async fn up_to_the_end(&mut self) -> super::feed::LastRead {
+        let open = self.live().await;
+        self.drain(open).await
+    }
+
+    /// Reads what there is now. A container that has ended is read to its end.
+    async fn what_there_is(&mut self) -> FeedEnd {
         if self.state() != RunState::Running {
-            return self.run_to_the_end().await.map(Some);
+            return FeedEnd::Read(self.up_to_the_end().await);
         }
-        if self.now_pending {
-            return Ok(None);
+        if matches!(self.begin, Begin::Wanted(LogFrom::Now)) {
+            return FeedEnd::Available;
         }
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         for _ in 0..5 {
-            match self.read_once().await? {
-                ReadOnce::Whole { .. } | ReadOnce::Gone => return Ok(None),
-                ReadOnce::Again => {}
+            match self.read_once().await {
+                ReadOnce::Whole { .. } | ReadOnce::Gone => break,
+                ReadOnce::Again => backoff.wait().await,
             }
-            backoff.wait().await;
         }
-        Ok(None)
+        FeedEnd::Available
     }
 
-    async fn live(&mut self) -> Result<Option<Box<OpenBody>>, Closed> {
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+    async fn live(&mut self) -> Option<Box<OpenBody>> {
+        if self.first == First::CatchUp {
+            self.catch_up().await;
+        }
+        let first_wait = Duration::from_millis(50);
+        let mut backoff = Backoff::new(first_wait, Duration::from_secs(5));
         loop {
             match self.state() {
                 RunState::Running => {}
                 RunState::Waiting if !self.outcome_is_known() => {}
-                _ => return Ok(None),
+                _ => return None,
             }
             if self.give_up_at().is_some_and(|at| at <= Instant::now()) {
                 self.gave_up = true;
-                return Ok(None);
-            }
-            if self.now_pending {
-                self.find_now().await;
+                return None;
             }
             match self.open(FollowMode::Follow).await {
                 Ok(open) => {
                     let before = self.batch.position().bytes;
-                    match self.read_live(open).await? {
-                        Live::Ended(open) => return Ok(Some(open)),
+                    match self.read_live(open).await {
+                        Live::Ended(open) => return Some(open),
                         Live::GaveUp => {
                             self.gave_up = true;
-                            return Ok(None);
+                            return None;
                         }
                         Live::Again if self.batch.position().bytes > before => {
-                            backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+                            backoff = Backoff::new(first_wait, Duration::from_secs(5));
                         }
                         Live::Again => {}
                     }
@@ -210,6 +282,17 @@ impl Follower {
         }
     }
 
+    /// Reads what there is; whoever listens then has a moment to join others at the same place, and
+    /// this ends.
+    async fn catch_up(&mut self) {
+        for _ in 0..CATCH_UP_READS {
+            if self.state() != RunState::Running || !matches!(self.read_once().await, ReadOnce::Whole { .. }) {
+                return;
+            }
+            tokio::time::sleep(CATCH_UP_PAUSE).await;
+        }
+    }
+
     /// Waits for the back-off, or for news of the pod.
     pub async fn pause(&mut self, backoff: &mut Backoff) {
         tokio::select! {
@@ -219,55 +302,85 @@ impl Follower {
         }
     }
 
-    async fn read_live(&mut self, mut open: OpenBody) -> Result<Live, Closed> {
+    async fn read_live(&mut self, mut open: OpenBody) -> Live {
         let opened = Instant::now();
+        let mut silences = SILENCES.iter().map(|seconds| Duration::from_secs(*seconds));
+        let mut silence = silences.next();
         loop {
-            let seeking = open.reader.standing() == Standing::Seeking && !self.batch.position().is_empty();
-            let idle = if seeking { SEEK_IDLE } else { RENEW.saturating_sub(opened.elapsed()) };
-            let give_up = self.give_up_at();
-            tokio::select! {
-                chunk = open.body.next() => match chunk {
-                    Some(Ok(chunk)) => {
-                        if self.take_in(&mut open, chunk).await? == Standing::ReadWhole {
-                            self.whole = Whole::Yes;
-                            return Ok(Live::Again);
-                        }
-                    }
-                    Some(Err(error)) => {
-                        debug!(container = %self.container, error = %chain(&error), "the follow broke");
-                        return self.leave(open).await;
-                    }
-                    None => return self.leave(open).await,
-                },
-                _ = self.changed.changed() => {
-                    if self.state() != RunState::Running {
-                        return Ok(Live::Ended(Box::new(open)));
+            let seeking = open.reader.standing() == Standing::Seeking && !self.batch.is_at_start();
+            let renewal = RENEW.saturating_sub(opened.elapsed());
+            let idle = match (seeking, open.opened) {
+                (true, _) => SEEK_IDLE,
+                (false, Opened::Since) => silence.unwrap_or(RENEW).min(renewal),
+                (false, Opened::Whole) => renewal,
+            };
+            match self.wait_for(&mut open, idle).await {
+                Came::Chunk(Some(Ok(chunk))) => {
+                    if self.take_in(&mut open, chunk).await == Standing::ReadWhole {
+                        self.whole = Whole::Yes;
+                        return Live::Again;
                     }
                 }
-                () = tokio::time::sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => {
-                    self.send_ready(Flush::All).await?;
-                    return Ok(Live::GaveUp);
+                Came::Chunk(Some(Err(error))) => {
+                    debug!(container = %self.container, error = %chain(&error), "the follow broke");
+                    return self.leave(open).await;
                 }
-                () = tokio::time::sleep(idle) => {
-                    if !seeking {
-                        return self.leave(open).await;
-                    }
+                Came::Chunk(None) => return self.leave(open).await,
+                Came::News if self.state() == RunState::Running => {}
+                Came::News => return Live::Ended(Box::new(open)),
+                Came::GiveUp => {
+                    self.send_ready(Flush::All).await;
+                    return Live::GaveUp;
+                }
+                Came::Nothing if seeking => {
                     if open.reader.give_up(&mut self.batch) == Standing::ReadWhole {
                         self.whole = Whole::Yes;
-                        return Ok(Live::Again);
+                        return Live::Again;
                     }
-                    self.send_ready(Flush::All).await?;
+                    self.send_ready(Flush::All).await;
+                }
+                Came::Nothing if opened.elapsed() >= RENEW => return self.leave(open).await,
+                Came::Nothing => {
+                    silence = silences.next().or(silence);
+                    if self.hides_a_record().await {
+                        self.whole = Whole::Yes;
+                        return self.leave_for_whole(open).await;
+                    }
                 }
             }
         }
     }
 
+    async fn wait_for(&mut self, open: &mut OpenBody, idle: Duration) -> Came {
+        let give_up = self.give_up_at();
+        tokio::select! {
+            chunk = open.next() => Came::Chunk(chunk),
+            _ = self.changed.changed() => Came::News,
+            () = tokio::time::sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => Came::GiveUp,
+            () = tokio::time::sleep(idle) => Came::Nothing,
+        }
+    }
+
+    /// Whether the log's last record is one that `sinceTime` keeps from this follow: the node's clock was set back.
+    async fn hides_a_record(&mut self) -> bool {
+        match self.read_short(ReadMode::LastRecord).await {
+            Ok(tail) => self.tail_check(None, &tail) == TailCheck::Foreign,
+            Err(_) => false,
+        }
+    }
+
     /// A body that ended before the container did: its unfinished last line is not a line yet.
-    async fn leave(&mut self, open: OpenBody) -> Result<Live, Closed> {
+    async fn leave(&mut self, open: OpenBody) -> Live {
         let end = open.reader.finish(&mut self.batch);
-        self.send_ready(Flush::All).await?;
+        self.send_ready(Flush::All).await;
         self.note_standing(end.standing);
-        Ok(Live::Again)
+        Live::Again
+    }
+
+    async fn leave_for_whole(&mut self, open: OpenBody) -> Live {
+        let again = self.leave(open).await;
+        self.whole = Whole::Yes;
+        again
     }
 
     pub fn note_standing(&mut self, standing: Standing) {
@@ -275,65 +388,86 @@ impl Follower {
     }
 
     /// Feeds a chunk and whatever else is there at once; sends what became whole lines.
-    pub async fn take_in(&mut self, open: &mut OpenBody, chunk: bytes::Bytes) -> Result<Standing, Closed> {
+    pub async fn take_in(&mut self, open: &mut OpenBody, chunk: bytes::Bytes) -> Standing {
         let mut chunk = chunk;
         loop {
             let standing = open.reader.feed(&chunk, &mut self.batch);
-            self.progress = Instant::now();
             if standing == Standing::ReadWhole {
-                self.send_ready(Flush::All).await?;
-                return Ok(standing);
+                self.send_ready(Flush::All).await;
+                return standing;
             }
-            self.send_ready(Flush::Full).await?;
-            match open.body.next().now_or_never() {
-                Some(Some(Ok(next))) => chunk = next,
-                // An end or an error found here is found again by the next call.
-                _ => break,
+            self.send_ready(Flush::Full).await;
+            match open.at_once() {
+                Some(next) => chunk = next,
+                None => break,
             }
         }
-        self.send_ready(Flush::All).await?;
-        Ok(open.reader.standing())
+        self.send_ready(Flush::All).await;
+        open.reader.standing()
     }
 
-    pub async fn send_ready(&mut self, flush: Flush) -> Result<(), Closed> {
+    pub async fn send_ready(&mut self, flush: Flush) {
+        self.send_as(flush, Ending::No).await;
+    }
+
+    pub async fn send_as(&mut self, flush: Flush, ending: Ending) {
         loop {
             let next = match flush {
                 Flush::Full => self.batch.pop_ready(),
                 Flush::All => self.batch.take(),
             };
-            let Some(output) = next else { return Ok(()) };
-            if matches!(output.item, crate::logs::Item::Gap(_)) {
-                self.builder.gap();
-            }
-            let container = self.container.clone();
-            let builder = self.builder;
-            let raw = Raw::Log { container, restart: self.restart, output: Box::new(output), builder };
-            self.outlet.send(raw).await?;
+            let Some(output) = next else { return };
+            self.sink.push(output, ending).await;
             self.progress = Instant::now();
         }
     }
 
     /// Opens a read from the position.
     pub async fn open(&mut self, mode: FollowMode) -> Result<OpenBody, LogRefusal> {
+        self.find_begin().await?;
         let position = self.batch.position();
-        let since = match (self.whole, self.start_after) {
+        let begin = match self.begin {
+            Begin::At(stamp) if position.is_empty() => Some(stamp),
+            _ => None,
+        };
+        let since = match (self.whole, begin) {
             (Whole::Yes, _) => None,
-            (Whole::No, Some(after)) if position.is_empty() => Some(after.as_second()),
-            (Whole::No, _) => position.since(),
+            (Whole::No, Some(stamp)) => Some(crate::logs::start_second(stamp)),
+            (Whole::No, None) => position.since(),
         };
         let mode = match mode {
             FollowMode::Follow => ReadMode::Follow { since },
             FollowMode::Read => ReadMode::Read { since },
         };
         let at = self.first_read();
-        let body = self.executor.cluster().open_log(&self.request(mode)?).await?;
-        self.builder.opened(at);
+        let cluster = self.executor.cluster().clone();
+        let read = self.of_this_run(mode, |request| {
+            let cluster = cluster.clone();
+            async move { cluster.open_log(&request).await }
+        });
+        let (run, body) = read.await?;
+        self.check_pod().await?;
+        self.sink.opened(at);
         let opened = if since.is_some() { Opened::Since } else { Opened::Whole };
-        let reader = match self.start_after.filter(|_| position.is_empty()) {
-            Some(after) => BodyReader::starting_at(after, opened),
-            None => BodyReader::new(&position, opened),
+        let reader = match (begin, run) {
+            (Some(stamp), _) => BodyReader::starting_at(stamp, opened),
+            (None, Run::Previous) => BodyReader::strict(&position, opened),
+            (None, Run::Current) => BodyReader::new(&position, opened),
         };
-        Ok(OpenBody { body, reader })
+        Ok(OpenBody { body, taken: None, reader, opened, run })
+    }
+
+    /// The API knows logs by the pod's name only: before a read is taken up again, whether it is the same pod's.
+    async fn check_pod(&mut self) -> Result<(), LogRefusal> {
+        self.opens = self.opens.saturating_add(1);
+        if self.opens == 1 || self.view().presence == Presence::Gone {
+            return Ok(());
+        }
+        match self.executor.cluster().get_pod(&self.entry.key.namespace, &self.entry.pod).await {
+            Ok(Some(found)) if found.metadata.uid.as_deref() == Some(&*self.entry.uid) => Ok(()),
+            Ok(_) => Err(LogRefusal::Gone("the pod is gone, or another one has taken its name".into())),
+            Err(error) => Err(LogRefusal::Unavailable(error)),
+        }
     }
 
     /// Once the outcome is known, a container that still runs is waited for this long and no longer.
@@ -349,54 +483,6 @@ impl Follower {
         match self.view().outcome.map(|stored| stored.outcome.state) {
             Some(State::Lost) => TruncatedCause::NodeUnreachable,
             _ => TruncatedCause::DrainTimeout,
-        }
-    }
-
-    /// Whether the API still has this run's log: of the run the status shows, and of the one before
-    /// it unless the container waits for its restart (then that word means another run).
-    fn run(&self) -> Option<Run> {
-        let view = self.view();
-        let seen = view.observation.containers.iter().find(|c| *c.name == *self.container)?;
-        let waiting = matches!(seen.state, ContainerState::Waiting { .. });
-        match seen.restarts.checked_sub(self.restart)? {
-            0 => Some(Run::Current),
-            1 if !waiting => Some(Run::Previous),
-            _ => None,
-        }
-    }
-
-    pub fn request(&self, mode: ReadMode) -> Result<LogRequest, LogRefusal> {
-        // The API knows logs by name, which may be another pod's by now.
-        if self.view().presence == Presence::Gone {
-            return Err(LogRefusal::Gone("the pod is gone".into()));
-        }
-        let Some(run) = self.run() else {
-            return Err(LogRefusal::Gone("a later run of the container has taken its place".into()));
-        };
-        Ok(LogRequest {
-            namespace: self.entry.key.namespace.clone(),
-            pod: self.entry.pod.clone(),
-            container: self.container.to_string(),
-            run,
-            mode,
-        })
-    }
-
-    /// Reads a short part of the log whole.
-    pub async fn read_short(&self, mode: ReadMode) -> Result<bytes::Bytes, LogRefusal> {
-        self.executor.cluster().read_log(&self.request(mode)?).await
-    }
-
-    /// For a log wanted from now on: the last record there is now is the last one left out.
-    pub async fn find_now(&mut self) {
-        match self.read_short(ReadMode::LastRecord).await {
-            Ok(body) => {
-                self.now_pending = false;
-                self.start_after = crate::logs::parse_prefix(&body).and_then(|(stamp, _)| just_after(stamp));
-            }
-            Err(refusal) => {
-                debug!(container = %self.container, why = %chain(&refusal), "the log's end is not known yet")
-            }
         }
     }
 
@@ -421,7 +507,7 @@ impl Follower {
         let container = view.observation.containers.iter().find(|c| *c.name == *self.container);
         match container.map(|c| &c.state) {
             Some(ContainerState::Running { started: Some(at) })
-                if Timestamp::now().as_second() - at.as_second() <= JUST_STARTED =>
+                if JUST_STARTED.contains(&(Timestamp::now().as_second() - at.as_second())) =>
             {
                 FirstRead::AtStart
             }
@@ -455,10 +541,6 @@ pub(super) enum ReadOnce {
     Again,
     /// The log is not there any more.
     Gone,
-}
-
-fn just_after(stamp: Timestamp) -> Option<Timestamp> {
-    Timestamp::from_nanosecond(stamp.as_nanosecond() + 1).ok()
 }
 
 /// Where a container run is.

@@ -7,7 +7,8 @@
 //!  answers of POST,┘        │                                 ─▶ the keeper acts (keeper.rs, tend.rs)
 //!  GET, PATCH               ▼
 //!                 stream per caller (stream.rs): row events, and for each chosen container
-//!                 a follower of its log (follow.rs) ─▶ bounded channel ─▶ cursor, sequence ─▶ api
+//!                 a reader of its log (reader.rs) ─▶ bounded channel ─▶ cursor, sequence ─▶ api
+//!                    └ one read from the node for all that are at the same place (feed.rs, follow.rs)
 //! ```
 //!
 //! A tokio task exists for the watches, the timekeeper, an effect in progress, a stream and a
@@ -20,20 +21,28 @@ mod drain;
 mod duty;
 mod effects;
 mod error;
+mod feed;
 mod follow;
+mod group;
 mod keeper;
 mod launch;
 mod outlet;
 mod previous;
 mod pump;
+mod reader;
 mod records;
 mod release;
 mod result;
+mod start;
 mod stop;
 mod stream;
 mod table;
 mod tend;
 mod watches;
+mod which_run;
+
+#[cfg(test)]
+mod log_tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,6 +151,7 @@ struct Inner {
     records: records::Records,
     foreign: watches::Foreign,
     launching: launch::Launching,
+    logs: Arc<group::Groups>,
     streams: Arc<tokio::sync::Semaphore>,
     health: watches::Health,
     tasks: TaskTracker,
@@ -152,6 +162,16 @@ struct Inner {
 impl Executor {
     /// Starts the watches, the timekeeper and the keeper.
     pub fn start(cluster: Cluster, settings: Settings) -> Executor {
+        let executor = Executor::idle(cluster, settings);
+        watches::start(&executor);
+        records::start(&executor);
+        deadlines::start(&executor);
+        keeper::start(&executor);
+        executor
+    }
+
+    /// An executor that learns nothing by itself.
+    fn idle(cluster: Cluster, settings: Settings) -> Executor {
         let streams = Arc::new(tokio::sync::Semaphore::new(settings.max_streams));
         let health = watches::Health::new(&settings.scope);
         let inner = Arc::new(Inner {
@@ -163,18 +183,14 @@ impl Executor {
             records: records::Records::default(),
             foreign: watches::Foreign::default(),
             launching: launch::Launching::default(),
+            logs: Arc::default(),
             streams,
             health,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
         });
-        let executor = Executor { inner };
-        watches::start(&executor);
-        records::start(&executor);
-        deadlines::start(&executor);
-        keeper::start(&executor);
-        executor
+        Executor { inner }
     }
 
     /// The settings it runs with.

@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::follow::{Follower, From, RunState, Wanted, run_state};
+use super::follow::{RunState, run_state};
 use super::outlet::{Closed, Outlet};
+use super::reader::{LogReader, Wanted};
+use super::start::LogFrom;
 use super::stream::{ContainerDelivery, Filter, Raw, Show, Start, Until};
-use super::table::Entry;
+use super::table::{Entry, View};
 use super::{ExecError, Executor};
 use crate::logs::{Delivery, DeliveryBuilder, Position, ReadEnd, TruncatedCause};
-use crate::task::cursor::LogMark;
+use crate::task::cursor::{LogMark, LogStart};
 use crate::task::event::{ContainerChange, ContainerPhase};
 use crate::task::{ContainerObservation, ContainerState, Cursor, LogSelection, TaskEvent, TaskEventBody};
 
@@ -32,8 +34,8 @@ pub(super) struct Pump {
     logs: LogSelection,
     /// Number of the last row event dealt with.
     after: u64,
-    /// With a start at now: events up to this number were before it.
-    before_start: u64,
+    /// Whether this stream is the first of its chain: then events up to this number were before its start.
+    before_start: Option<u64>,
     followers: JoinSet<FollowEnd>,
     runs: HashMap<RunKey, Followed>,
     running: HashMap<Id, RunKey>,
@@ -59,8 +61,10 @@ impl Pump {
     pub fn new(executor: Executor, entry: Arc<Entry>, cursor: Cursor, outlet: Outlet, plan: Plan) -> Pump {
         let Plan { start, until, filter } = plan;
         let before_start = match start {
-            Start::Now => entry.events_after(0).last().map_or(0, |last| last.number),
-            Start::Beginning | Start::After(_) => 0,
+            Start::After(_) => None,
+            Start::Beginning | Start::Now | Start::Tail(_) | Start::Since(_) => {
+                Some(entry.events_after(0).last().map_or(0, |last| last.number))
+            }
         };
         let logs = filter.logs.clone().unwrap_or_else(|| entry.view().observation.policy.logs.clone());
         Pump {
@@ -151,13 +155,11 @@ impl Pump {
                 Some(unsent) => unsent.contains(&at),
                 None => self.cursor.wants(&event),
             };
-            let is_new = numbered.number > self.before_start && unsent;
-            if is_new && self.shows(&event) {
+            if unsent && self.shows(&event) {
                 self.outlet.send(Raw::Event(event.clone())).await?;
             }
             if let TaskEventBody::Container(change) = &event.body {
-                let from_now = numbered.number <= self.before_start;
-                self.follow_if_started(change, if from_now { Begin::Now } else { Begin::First }).await?;
+                self.follow_if_started(change, numbered.number).await?;
             }
         }
         Ok(())
@@ -174,7 +176,7 @@ impl Pump {
     }
 
     /// Starts the follower of a container run that has started, once.
-    async fn follow_if_started(&mut self, change: &ContainerChange, begin: Begin) -> Result<(), Closed> {
+    async fn follow_if_started(&mut self, change: &ContainerChange, number: u64) -> Result<(), Closed> {
         if matches!(change.phase, ContainerPhase::Waiting { .. }) {
             return Ok(());
         }
@@ -196,29 +198,40 @@ impl Pump {
             self.runs.insert(run, Followed::Partly);
             return Ok(());
         }
+        let from = self.log_from(&run, number, &view);
         // What a container wrote before it ended is not from now on.
-        if begin == Begin::Now && run_state(&view, &run.0, run.1) != RunState::Running {
+        if matches!(from, LogFrom::Now) && run_state(&view, &run.0, run.1) != RunState::Running {
             self.runs.insert(run, Followed::Partly);
             return Ok(());
         }
-        self.start_follower(run, begin);
+        self.start_reader(run, from);
         Ok(())
     }
 
-    fn start_follower(&mut self, run: RunKey, begin: Begin) {
-        let mark = self.cursor.log(&run.0, run.1);
-        let builder = mark.map(|m| m.delivery).unwrap_or_default();
-        let from = match (mark.map(|m| m.position.clone()), begin) {
-            (Some(position), _) => From::Position(Box::new(position)),
-            (None, Begin::First) => From::Position(Box::new(Position::start())),
-            (None, Begin::Now) => From::Now,
-        };
-        let wanted = Wanted { container: run.0.clone(), restart: run.1, from, builder };
-        let follower = Follower::new(self.executor.clone(), self.entry.clone(), self.outlet.clone(), wanted);
-        let handle = match self.until {
-            Until::Termination => self.followers.spawn(async move { follower.run_to_the_end().await.map(Some) }),
-            Until::Available => self.followers.spawn(follower.what_there_is()),
-        };
+    /// From where a log is sent whose container was seen to run by the event of this number.
+    fn log_from(&self, run: &RunKey, number: u64, view: &View) -> LogFrom {
+        if let Some(mark) = self.cursor.log(&run.0, run.1) {
+            return LogFrom::Position(Box::new(mark.position.clone()));
+        }
+        let beginning = || LogFrom::Position(Box::new(Position::start()));
+        match (self.cursor.log_start(), self.before_start) {
+            (LogStart::Beginning, _) => beginning(),
+            (LogStart::Since(time), _) => LogFrom::Since(time),
+            (LogStart::Tail { .. }, Some(before)) if number > before => beginning(),
+            (LogStart::Tail { lines: 0, .. }, Some(_)) => LogFrom::Now,
+            (LogStart::Tail { lines, .. }, Some(_)) => LogFrom::Tail { lines, and_since: None },
+            // Nothing of it was sent by the streams before, so what was written since they were asked for is due.
+            (LogStart::Tail { asked, .. }, None) if started_after(view, run, asked) => beginning(),
+            (LogStart::Tail { lines: 0, asked }, None) => LogFrom::Since(asked),
+            (LogStart::Tail { lines, asked }, None) => LogFrom::Tail { lines, and_since: Some(asked) },
+        }
+    }
+
+    fn start_reader(&mut self, run: RunKey, from: LogFrom) {
+        let builder = self.cursor.log(&run.0, run.1).map(|mark| mark.delivery).unwrap_or_default();
+        let wanted = Wanted { container: run.0.clone(), restart: run.1, from, builder, until: self.until };
+        let reader = LogReader::new(self.executor.clone(), self.entry.clone(), self.outlet.clone(), wanted);
+        let handle = self.followers.spawn(reader.run());
         self.running.insert(handle.id(), run.clone());
         self.runs.insert(run, Followed::InProgress);
     }
@@ -257,11 +270,15 @@ impl Pump {
     }
 }
 
-/// Whether a log is wanted from its first line or from now on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Begin {
-    First,
-    Now,
+/// Whether a run of a container was started after `asked`, as far as the node's clock tells.
+fn started_after(view: &View, run: &RunKey, asked: jiff::Timestamp) -> bool {
+    let seen = view.observation.containers.iter().find(|c| *c.name == *run.0 && c.restarts == run.1);
+    let started = seen.and_then(|seen| match &seen.state {
+        ContainerState::Running { started } => *started,
+        ContainerState::Terminated(terminated) => terminated.started,
+        ContainerState::Waiting { .. } | ContainerState::Unset => None,
+    });
+    started.is_some_and(|started| started > asked)
 }
 
 /// The delivery of a log whose end an earlier stream of the chain has sent.

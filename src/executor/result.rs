@@ -120,7 +120,9 @@ impl Executor {
             tries += 1;
             let failure = match self.inner.cluster.open_log(&request).await {
                 Ok(body) => return Ok(body),
-                Err(LogRefusal::Gone(_)) => return Err(unavailable(ResultState::Gone)),
+                Err(LogRefusal::Gone(_) | LogRefusal::NoPreviousRun(_)) => {
+                    return Err(unavailable(ResultState::Gone));
+                }
                 Err(LogRefusal::NotYet(_)) => None,
                 Err(LogRefusal::Unavailable(failure)) => Some(failure),
             };

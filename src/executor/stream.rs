@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! pump.rs ── row events, in order ─────┐
-//! follow.rs ── a container's log ──────┼─▶ bounded channel ─▶ TaskStream ─▶ cursor, sequence ─▶ api
-//! follow.rs ── another container's ────┘
+//! reader.rs ── a container's log ──────┼─▶ bounded channel ─▶ TaskStream ─▶ cursor, sequence ─▶ api
+//! reader.rs ── another container's ────┘
+//!     └ feed.rs: shared with the streams at the same place ◀─ follow.rs: one read from the node
 //! ```
 //!
 //! Only [`TaskStream`] knows the cursor: what it hands out, it has counted. A full channel stops
@@ -26,7 +27,7 @@ use super::pump::{Plan, Pump};
 use super::table::Entry;
 use super::{ExecError, Executor};
 use crate::logs;
-use crate::task::cursor::binding;
+use crate::task::cursor::{LogStart, binding};
 use crate::task::event::{TaskEvent, TaskEventBody};
 use crate::task::observation::StoredOutcome;
 use crate::task::{Cursor, LogSelection, TaskKey};
@@ -41,6 +42,10 @@ pub enum Start {
     Beginning,
     /// At what happens from now on.
     Now,
+    /// At the first event; of each log there is, its last lines.
+    Tail(u32),
+    /// At the first event; of each log, the lines stamped at or after this (node's clock).
+    Since(Timestamp),
     /// After what this cursor has seen.
     After(Box<Cursor>),
 }
@@ -217,7 +222,12 @@ impl Executor {
         let place = place.map_err(|_| ExecError::TooManyStreams { limit })?;
         let cursor = match &start {
             Start::After(cursor) => (**cursor).clone(),
-            Start::Beginning | Start::Now => self.fresh_cursor(entry),
+            Start::Beginning => self.fresh_cursor(entry),
+            Start::Now => self.cursor_of_now(entry),
+            Start::Tail(lines) => {
+                self.fresh_cursor(entry).with_log_start(LogStart::Tail { lines: *lines, asked: Timestamp::now() })
+            }
+            Start::Since(time) => self.fresh_cursor(entry).with_log_start(LogStart::Since(*time)),
         };
         let (sender, items) = mpsc::channel(CHANNEL);
         let stalled = Arc::new(AtomicBool::new(false));
@@ -254,6 +264,19 @@ impl Executor {
     /// The cursor before a task's first event.
     pub fn fresh_cursor(&self, entry: &Entry) -> Cursor {
         Cursor::start(binding(&entry.key, &self.inner.settings.instance), entry.uid.clone())
+    }
+
+    /// The cursor after all that has happened, and all that was written, up to now.
+    fn cursor_of_now(&self, entry: &Entry) -> Cursor {
+        let start = LogStart::Tail { lines: 0, asked: Timestamp::now() };
+        let mut cursor = self.fresh_cursor(entry).with_log_start(start);
+        for numbered in entry.events_after(0) {
+            // The outcome is not left out: a stream never ends without it.
+            if !matches!(numbered.event.body, TaskEventBody::Outcome(_)) {
+                cursor.passed(&numbered.event);
+            }
+        }
+        cursor
     }
 
     /// Longest time a stream may stand still.

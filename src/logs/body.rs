@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    align::{Aligned, Aligner, Opened, Standing},
+    align::{Aligned, Aligner, Lost, Opened, Standing},
     batch::Batch,
     parser::{Parsed, Parser, Piece, Trailing, Unfinished},
     position::Position,
@@ -35,6 +35,12 @@ impl BodyReader {
     /// For a body that goes on after `position`, which must be the batch's.
     pub fn new(position: &Position, opened: Opened) -> Self {
         BodyReader { parser: Parser::new(), aligner: Aligner::resume(position, opened) }
+    }
+
+    /// The same for a body that may be of another run: where the last line sent is not in it, the standing is
+    /// `ReadWhole` also of a whole body, and nothing of it comes.
+    pub fn strict(position: &Position, opened: Opened) -> Self {
+        BodyReader { parser: Parser::new(), aligner: Aligner::resume(position, opened).or_else(Lost::Foreign) }
     }
 
     /// For a first body of which only the lines from the first one stamped at or after `time` (the node's clock) are

@@ -7,7 +7,7 @@ use super::{RECORD_LIMIT, stamp::nanos_between};
 
 /// One stored record; `full` = tag F, its line ends with it.
 #[derive(Clone)]
-pub(super) struct Record {
+pub(crate) struct Record {
     pub stamp: Timestamp,
     pub full: bool,
     pub data: Vec<u8>,
@@ -22,7 +22,7 @@ impl std::fmt::Debug for Record {
 
 /// A line as the kubelet joins it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     pub stamp: Timestamp,
     pub data: Vec<u8>,
 }
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Line {
 
 /// The readable file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct File {
+pub(crate) struct File {
     pub records: Vec<Record>,
 }
 
@@ -47,22 +47,7 @@ impl File {
 
     /// `GET …/log?timestamps=true`, with `sinceTime` cut to seconds.
     pub fn body(&self, since: Option<i64>) -> Vec<u8> {
-        let since = since.map(|second| Timestamp::new(second, 0).unwrap());
-        let mut body = Vec::new();
-        let mut at_line_start = true;
-        for record in &self.records {
-            if since.is_none_or(|since| record.stamp >= since) {
-                if at_line_start {
-                    body.extend_from_slice(prefix(record.stamp).as_bytes());
-                }
-                body.extend_from_slice(&record.data);
-                if record.full {
-                    body.push(b'\n');
-                }
-            }
-            at_line_start = record.full;
-        }
-        body
+        render(&self.records, since, &mut true)
     }
 
     /// `tailLines=n`: the last n records, the first of them with a prefix wherever its line began.
@@ -106,8 +91,27 @@ impl File {
     }
 }
 
+/// The records from `since` (unix seconds) on as the kubelet writes them; `at_line_start` is kept from part to part.
+pub(crate) fn render(records: &[Record], since: Option<i64>, at_line_start: &mut bool) -> Vec<u8> {
+    let since = since.map(|second| Timestamp::new(second, 0).unwrap());
+    let mut body = Vec::new();
+    for record in records {
+        if since.is_none_or(|since| record.stamp >= since) {
+            if *at_line_start {
+                body.extend_from_slice(prefix(record.stamp).as_bytes());
+            }
+            body.extend_from_slice(&record.data);
+            if record.full {
+                body.push(b'\n');
+            }
+        }
+        *at_line_start = record.full;
+    }
+    body
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Newline {
+pub(crate) enum Newline {
     Yes,
     No,
 }
@@ -118,13 +122,13 @@ fn prefix(stamp: Timestamp) -> String {
 
 /// How the clock goes on from the latest stamp so far, in nanoseconds.
 #[derive(Debug, Clone)]
-pub(super) enum Tick {
+pub(crate) enum Tick {
     On(i64),
     /// Set back for good: what follows stays before all that was.
     SetBack(i64),
 }
 
-pub(super) fn tick() -> impl Strategy<Value = Tick> {
+pub(crate) fn tick() -> impl Strategy<Value = Tick> {
     prop_oneof![
         3 => Just(Tick::On(0)),
         4 => (1i64..2_000_000).prop_map(Tick::On),
@@ -134,13 +138,13 @@ pub(super) fn tick() -> impl Strategy<Value = Tick> {
     ]
 }
 
-pub(super) fn tick_with_steps() -> impl Strategy<Value = Tick> {
+pub(crate) fn tick_with_steps() -> impl Strategy<Value = Tick> {
     prop_oneof![12 => tick(), 1 => (1_000_000_000i64..5_000_000_000).prop_map(Tick::SetBack)]
 }
 
 /// A clock driven by ticks. Between two `SetBack`s it moves within [start, …), rising apart from small inversions.
 #[derive(Debug, Clone)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     high: Timestamp,
     low: Timestamp,
 }
@@ -174,7 +178,7 @@ fn add(stamp: Timestamp, nanos: i64) -> Timestamp {
 }
 
 /// Any line content, without its newline.
-pub(super) fn content() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn content() -> impl Strategy<Value = Vec<u8>> {
     let around = |n: usize| (n - 2..n + 3, any::<u8>()).prop_map(|(n, seed)| filler(n, seed));
     prop_oneof![
         4 => Just(Vec::new()),
@@ -209,7 +213,7 @@ fn filler(len: usize, seed: u8) -> Vec<u8> {
 }
 
 /// Any log. Records are mostly split as containerd does, sometimes much shorter, as other runtimes may.
-pub(super) fn log(ticks: BoxedStrategy<Tick>) -> impl Strategy<Value = File> {
+pub(crate) fn log(ticks: BoxedStrategy<Tick>) -> impl Strategy<Value = File> {
     let limit = prop_oneof![9 => Just(RECORD_LIMIT), 1 => 1usize..40];
     let line = (content(), limit, prop::collection::vec(ticks, 1..4));
     let newline = prop_oneof![3 => Just(Newline::Yes), 1 => Just(Newline::No)];

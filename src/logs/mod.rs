@@ -26,16 +26,19 @@ mod delivery;
 mod error_text;
 mod hash;
 mod parser;
+mod place;
 mod position;
 mod stamp;
 mod tail;
 
 #[cfg(test)]
-mod kubelet;
+pub(crate) mod kubelet;
 #[cfg(test)]
-mod tests;
+mod place_tests;
+#[cfg(test)]
+pub(crate) mod tests;
 
-pub use align::{Aligned, Aligner, Opened, Standing};
+pub use align::{Aligned, Aligner, Lost, Opened, Standing};
 pub use batch::{Batch, Chunk, Gap, GapCause, Item, Output};
 pub use body::{BodyEnd, BodyReader};
 pub use delivery::{Delivery, DeliveryBuilder, FirstRead, ReadEnd, TruncatedCause, UnverifiedCause, Verdict};
@@ -43,10 +46,13 @@ pub use error_text::is_known_error_text;
 pub use parser::{Parsed, Parser, Part, Piece, Trailing, Unfinished};
 pub use position::{Counted, FirstLine, LineMark, Position, Rotation, rotation_possible, start_second};
 pub use stamp::parse_prefix;
-pub use tail::{FirstLineCheck, LineTail, TailBody, TailCheck, first_line_check, tail_agrees};
+pub use tail::{FirstLineCheck, LineTail, TailBody, TailCheck, first_line_check, first_stamp, tail_agrees};
 
 /// Most bytes of log data in one [`Chunk`] and in one [`Piece`].
 pub const MAX_DATA: usize = 64 * 1024;
+
+/// Most lines in one [`Chunk`]: where lines are short, their places take more memory than their bytes.
+pub const MAX_LINES: usize = 4096;
 
 /// Most content bytes a container runtime stores in one record; a longer line is several records.
 pub const RECORD_LIMIT: usize = 16 * 1024;

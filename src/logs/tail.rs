@@ -182,6 +182,11 @@ pub fn first_line_check(first: FirstLine, body: &[u8]) -> FirstLineCheck {
     }
 }
 
+/// The stamp of the first record in `body`; the node's clock. `None` where there is none.
+pub fn first_stamp(body: &[u8]) -> Option<Timestamp> {
+    parse_prefix(body).map(|(stamp, _)| stamp)
+}
+
 /// The first line of the file whose beginning is `body`, cut or not.
 pub(super) fn first_line(body: &[u8]) -> Option<FirstLine> {
     let (stamp, content) = parse_prefix(body)?;

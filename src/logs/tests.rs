@@ -13,7 +13,7 @@ const ERROR_TEXT: &[u8] = b"unable to retrieve container logs for containerd://0
 
 /// A client that puts lines together again and checks the contract of what it gets.
 #[derive(Debug, Clone, Default)]
-struct Client {
+pub(crate) struct Client {
     lines: Vec<(Option<u64>, Line)>,
     open: Option<(Option<u64>, Line)>,
     /// How many lines were there at each gap, and the line it cut.
@@ -22,7 +22,7 @@ struct Client {
 }
 
 impl Client {
-    fn take(&mut self, item: &Item) {
+    pub(crate) fn take(&mut self, item: &Item) {
         match item {
             Item::Chunk(chunk) => self.chunk(chunk),
             Item::Gap(gap) => {
@@ -34,7 +34,7 @@ impl Client {
     }
 
     fn chunk(&mut self, chunk: &Chunk) {
-        assert!(chunk.data.len() <= MAX_DATA);
+        assert!(chunk.data.len() <= MAX_DATA && chunk.line_ends.len() <= MAX_LINES);
         assert!(!chunk.data.is_empty() || chunk.line_ends == [0]);
         self.raw.extend_from_slice(&chunk.data);
         let mut number = chunk.first_line;
@@ -71,13 +71,30 @@ impl Client {
         assert_eq!(chunk.continues, self.open.is_some());
     }
 
-    fn numbered_from(&self, first: u64) {
+    pub(crate) fn numbered_from(&self, first: u64) {
         for (number, (found, _)) in (first..).zip(&self.lines) {
             assert_eq!(*found, Some(number));
         }
     }
 
-    fn lines(&self) -> Vec<Line> {
+    pub(crate) fn gaps(&self) -> usize {
+        self.gaps.len()
+    }
+
+    /// How many lines were there at each gap.
+    pub(crate) fn gap_places(&self) -> Vec<usize> {
+        self.gaps.iter().map(|(at, _)| *at).collect()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    pub(crate) fn unnumbered(&self) -> bool {
+        self.lines.iter().all(|(number, _)| number.is_none())
+    }
+
+    pub(crate) fn lines(&self) -> Vec<Line> {
         self.lines.iter().map(|(_, line)| line.clone()).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::target::{EndpointArgs, RetryArgs, TargetArgs, TaskArgs};
-use super::value::{Format, Switch, TaskFormat, duration};
+use super::value::{Format, Since, Switch, TaskFormat, duration};
 
 /// `podlaunch get`.
 #[derive(Debug, Clone, Args)]
@@ -34,6 +34,14 @@ pub struct LogsArgs {
     /// Go on until the task ends
     #[arg(short, long)]
     pub follow: bool,
+
+    /// Only the last N lines of what is there; 0 with -f: only new ones
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub tail: Option<u32>,
+
+    /// Only lines stored since then: a time before now (5m), or a date (2026-01-31T12:00:00Z)
+    #[arg(long, value_name = "TIME", conflicts_with = "tail")]
+    pub since: Option<Since>,
 
     /// Whose log. May be given several times; then each line begins with its container [default: the primary one]
     #[arg(short, long, value_name = "NAME", value_delimiter = ',')]

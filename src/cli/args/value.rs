@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::proto::v1;
 
@@ -269,6 +269,39 @@ pub fn duration(text: &str) -> Result<Duration, ValueError> {
         .ok()
         .and_then(|span| Duration::try_from(span).ok())
         .ok_or_else(|| ValueError::from_text("write a time with its unit: 30s, 5m, 1h30m"))
+}
+
+/// A moment: so long ago, or a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// This long before now.
+    Ago(Duration),
+    /// Then.
+    At(Timestamp),
+}
+
+impl Since {
+    /// The moment, when it is `now`.
+    #[must_use]
+    pub fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(span) => now.checked_sub(span).unwrap_or(Timestamp::MIN),
+            Self::At(time) => time,
+        }
+    }
+}
+
+impl FromStr for Since {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if let Ok(span) = duration(text) {
+            return Ok(Self::Ago(span));
+        }
+        text.parse()
+            .map(Self::At)
+            .map_err(|_| ValueError::from_text("write how long ago (30s, 5m, 1h30m) or a date (2026-01-31T12:00:00Z)"))
+    }
 }
 
 /// As [`duration`], but not 0.

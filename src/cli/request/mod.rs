@@ -44,7 +44,6 @@ pub(super) fn launch(args: &RunArgs, task_id: String, manifest: String) -> Resul
             logs: logs(&args.output, args.container.container.as_deref())?,
             result: result(&args.result)?,
             retention: retention(&args.afterwards),
-            ..Default::default()
         }),
         disconnect_policy: args.afterwards.cancel_after.map(|after| v1::DisconnectPolicy {
             mode: v1::DisconnectMode::CancelAfter.into(),

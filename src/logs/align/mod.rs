@@ -108,10 +108,20 @@ struct Candidate {
     tail: Option<LineTail>,
 }
 
+/// What it means that the last line sent is not in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The file was rotated: what it holds follows after a gap.
+    Gap,
+    /// It may be the log of another run of the container: nothing of it is let through.
+    Foreign,
+}
+
 /// Aligns one body.
 #[derive(Debug)]
 pub struct Aligner {
     opened: Opened,
+    lost: Lost,
     state: State,
     anchor: Anchor,
     high: Timestamp,
@@ -173,6 +183,7 @@ impl Aligner {
     pub fn starting_at(time: Timestamp, opened: Opened) -> Self {
         Aligner {
             opened,
+            lost: Lost::Gap,
             state: State::From(time),
             anchor: Anchor::Line(LineMark::of(Timestamp::MIN, b"")),
             high: Timestamp::MIN,
@@ -187,6 +198,12 @@ impl Aligner {
             held: Held::default(),
             previous: Timestamp::MIN,
         }
+    }
+
+    /// The same, with what it means if the last line sent does not come.
+    #[must_use]
+    pub fn or_else(self, lost: Lost) -> Self {
+        Aligner { lost, ..self }
     }
 
     /// How far the alignment is.
@@ -395,9 +412,9 @@ impl Aligner {
 
     /// The anchor is not in this body: what is held is new, and what comes.
     fn lose(&mut self, out: &mut impl FnMut(Aligned<'_>)) {
-        match self.opened {
-            Opened::Since => self.fail(),
-            Opened::Whole => {
+        match (self.opened, self.lost) {
+            (Opened::Since, _) | (_, Lost::Foreign) => self.fail(),
+            (Opened::Whole, Lost::Gap) => {
                 out(Aligned::Gap(GapCause::Rotated));
                 self.state = State::Passing;
                 self.release(out);

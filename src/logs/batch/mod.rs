@@ -16,7 +16,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
-    MAX_DATA,
+    MAX_DATA, MAX_LINES,
     align::Aligned,
     hash,
     parser::{Part, Piece, Unfinished},
@@ -151,6 +151,11 @@ impl Batch {
         }
         position.partial = self.open.as_ref().map(|open| open.mark);
         position
+    }
+
+    /// Whether nothing was pushed yet, here or before.
+    pub fn is_at_start(&self) -> bool {
+        self.position.is_empty()
     }
 
     /// The next full chunk or gap. What is not full stays and grows.
@@ -314,7 +319,7 @@ impl Batch {
 
     #[inline]
     fn make_room(&mut self, len: usize) {
-        if self.data.len() + len > MAX_DATA {
+        if self.data.len() + len > MAX_DATA || self.line_ends.len() >= MAX_LINES {
             self.cut();
         }
         if self.data.capacity() == 0 {

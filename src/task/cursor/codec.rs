@@ -1,7 +1,7 @@
 //! The opaque form.
 //!
 //! ```text
-//!   version │ binding 8 │ flags │ uid │ notices │ state │ remarks │ names │ containers │ logs │ crc32
+//!   version │ binding 8 │ flags │ uid │ log start │ notices │ state │ remarks │ names │ containers │ logs │ crc32
 //! ```
 //!
 //! The version comes first and the CRC last in every version, so that a newer cursor can be told
@@ -9,7 +9,7 @@
 
 use super::wire::{Reader, Writer};
 use super::{
-    ContainerMark, Cursor, CursorError, LogMark, MAX_CURSOR, MAX_ENTRIES, MAX_REMARKS, MAX_STATE_PASSED,
+    ContainerMark, Cursor, CursorError, LogMark, LogStart, MAX_CURSOR, MAX_ENTRIES, MAX_REMARKS, MAX_STATE_PASSED,
     MAX_WAITING_PASSED, StateMark,
 };
 use crate::logs::{
@@ -26,6 +26,9 @@ const MAX_UID: usize = 128;
 const ENDED: u8 = 1;
 const STATE_FULL: u8 = 2;
 const UID_IS_UUID: u8 = 4;
+const STARTS_AT_TAIL: u8 = 8;
+const STARTS_AT_TIME: u8 = 16;
+const FLAGS: u8 = ENDED | STATE_FULL | UID_IS_UUID | STARTS_AT_TAIL | STARTS_AT_TIME;
 
 /// What is left out of a cursor that would be too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,13 +67,26 @@ fn write(cursor: &Cursor, names: &[u64], detail: Detail) -> Vec<u8> {
     let hidden = detail != Detail::Full && !cursor.state.passed.is_empty();
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
     let full = cursor.state.full || hidden;
-    w.byte(flag(cursor.ended, ENDED) | flag(full, STATE_FULL) | flag(uuid.is_some(), UID_IS_UUID));
+    let start = match cursor.log_start {
+        LogStart::Beginning => 0,
+        LogStart::Tail { .. } => STARTS_AT_TAIL,
+        LogStart::Since(_) => STARTS_AT_TIME,
+    };
+    w.byte(start | flag(cursor.ended, ENDED) | flag(full, STATE_FULL) | flag(uuid.is_some(), UID_IS_UUID));
     match uuid {
         Some(uuid) => w.raw(&uuid),
         None => {
             w.count(cursor.pod_uid.len());
             w.raw(cursor.pod_uid.as_bytes());
         }
+    }
+    match cursor.log_start {
+        LogStart::Beginning => {}
+        LogStart::Tail { lines, asked } => {
+            w.number(u64::from(lines));
+            w.stamp(asked, 0);
+        }
+        LogStart::Since(time) => w.stamp(time, 0),
     }
     w.number(cursor.notice_version);
     w.byte(cursor.state.base);
@@ -226,10 +242,16 @@ pub(super) fn decode(bytes: &[u8], binding: u64) -> Result<Cursor, CursorError> 
 
 fn read(r: &mut Reader<'_>, binding: u64) -> Result<Cursor, CursorError> {
     let flags = r.byte()?;
-    if flags & !(ENDED | STATE_FULL | UID_IS_UUID) != 0 {
+    if flags & !FLAGS != 0 {
         return Err(CursorError::Invalid);
     }
     let pod_uid = read_uid(r, flags & UID_IS_UUID != 0)?;
+    let log_start = match flags & (STARTS_AT_TAIL | STARTS_AT_TIME) {
+        0 => LogStart::Beginning,
+        STARTS_AT_TAIL => LogStart::Tail { lines: r.small()?, asked: r.stamp(0)? },
+        STARTS_AT_TIME => LogStart::Since(r.stamp(0)?),
+        _ => return Err(CursorError::Invalid),
+    };
     let notice_version = r.number()?;
     let base = r.byte()?;
     let passed = read_hashes(r, MAX_STATE_PASSED)?;
@@ -238,7 +260,8 @@ fn read(r: &mut Reader<'_>, binding: u64) -> Result<Cursor, CursorError> {
     let containers = (0..r.count(MAX_ENTRIES)?).map(|_| read_container(r, &names)).collect::<Result<_, _>>()?;
     let logs = (0..r.count(MAX_ENTRIES)?).map(|_| read_log(r, &names)).collect::<Result<_, _>>()?;
     let state = StateMark { base, passed, full: flags & STATE_FULL != 0 };
-    Ok(Cursor { binding, pod_uid, state, containers, logs, notice_version, remarks, ended: flags & ENDED != 0 })
+    let ended = flags & ENDED != 0;
+    Ok(Cursor { binding, pod_uid, state, containers, logs, notice_version, remarks, ended, log_start })
 }
 
 fn read_uid(r: &mut Reader<'_>, is_uuid: bool) -> Result<String, CursorError> {

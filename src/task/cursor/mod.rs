@@ -17,6 +17,7 @@
 
 use std::borrow::Borrow;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::event::{ContainerChange, ContainerPhase, Notice, StateChange, TaskEvent, TaskEventBody};
@@ -71,6 +72,25 @@ pub struct Cursor {
     remarks: Vec<u64>,
     /// Whether the outcome was passed.
     ended: bool,
+    /// From where logs are sent of which nothing was sent yet.
+    log_start: LogStart,
+}
+
+/// From where a chain of streams was asked to send the logs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogStart {
+    /// From the first line.
+    #[default]
+    Beginning,
+    /// Of what there was when it was asked for, the last lines; all that came later.
+    Tail {
+        /// Lines of each log; 0 for none.
+        lines: u32,
+        /// When it was asked for (podlaunch's clock).
+        asked: Timestamp,
+    },
+    /// From the first line stamped at or after this (node's clock).
+    Since(Timestamp),
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -127,7 +147,19 @@ impl Cursor {
             notice_version: 0,
             remarks: Vec::new(),
             ended: false,
+            log_start: LogStart::Beginning,
         }
+    }
+
+    /// The same for a chain that was asked to send the logs from there.
+    #[must_use]
+    pub fn with_log_start(self, log_start: LogStart) -> Self {
+        Cursor { log_start, ..self }
+    }
+
+    /// From where logs are sent of which nothing was sent yet.
+    pub fn log_start(&self) -> LogStart {
+        self.log_start
     }
 
     /// The opaque form: at most 1 KiB and 48 bytes for each container, as long as each has one log

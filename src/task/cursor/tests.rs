@@ -228,8 +228,13 @@ fn cursors() -> impl Strategy<Value = Cursor> {
         proptest::collection::vec((0u8..6, any::<u32>(), positions(), first, any::<(u64, bool, bool)>(), ended), 0..5);
     let steps = proptest::collection::vec((0u8..4, any::<u8>(), 0u8..6), 0..40);
     let uid = prop_oneof!["[ -~]{0,40}", Just(UID.to_string())];
-    (any::<u64>(), uid, steps, logs).prop_map(|(binding, uid, steps, logs)| {
-        let mut cursor = Cursor::start(binding, uid);
+    let start = prop_oneof![
+        Just(LogStart::Beginning),
+        (any::<u32>(), stamps()).prop_map(|(lines, asked)| LogStart::Tail { lines, asked }),
+        stamps().prop_map(LogStart::Since),
+    ];
+    (any::<u64>(), uid, steps, logs, start).prop_map(|(binding, uid, steps, logs, start)| {
+        let mut cursor = Cursor::start(binding, uid).with_log_start(start);
         let states = [State::Pending, State::Starting, State::Running, State::Terminating];
         for (kind, n, who) in steps {
             let id = format!("{kind}{n}");
