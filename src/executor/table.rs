@@ -76,10 +76,21 @@ pub struct Entry {
     pub pod: String,
     /// uid of its pod; empty where there never was one.
     pub uid: String,
+    /// What this replica made it of.
+    made_of: MadeOf,
     /// Who listens to it here.
     pub(super) listeners: Listeners,
     inner: Mutex<Inner>,
     version: watch::Sender<u64>,
+}
+
+/// What an entry was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MadeOf {
+    /// A version of its pod.
+    Pod,
+    /// A record alone: whether the pod is there was not known.
+    Record,
 }
 
 /// The outcome record of an entry.
@@ -207,6 +218,15 @@ impl Table {
         let mut rows = self.rows.lock();
         let mut replaced = None;
         if let Some(entry) = rows.get(&observation.key.namespace, &observation.pod_name) {
+            if entry.uid == observation.uid && entry.made_of == MadeOf::Record {
+                // The record was listed before the pod, which is still there.
+                let record = entry.recorded();
+                let (entry, fed) = Entry::first(observation, now);
+                entry.inner.lock().record = record;
+                let entry = Arc::new(entry);
+                rows.put(entry.clone());
+                return ((entry, fed), None);
+            }
             if entry.uid == observation.uid {
                 let entry = entry.clone();
                 drop(rows);
@@ -291,7 +311,7 @@ impl Entry {
         let (row, step) = Row::first(observation.clone(), now);
         let mut inner = Inner::of(row, now);
         inner.append(step.events);
-        (Entry::new(&observation, inner), Fed { effects: step.effects })
+        (Entry::new(&observation, inner, MadeOf::Pod), Fed { effects: step.effects })
     }
 
     fn recorded_only(stored: &StoredRecord, now: Timestamp) -> Entry {
@@ -301,14 +321,15 @@ impl Entry {
         inner.gone_since = Some(now);
         inner.record = Some(Arc::new(Recorded { stored: stored.clone(), seen: now }));
         inner.append(step.events);
-        Entry::new(&observation, inner)
+        Entry::new(&observation, inner, MadeOf::Record)
     }
 
-    fn new(observation: &Observation, inner: Inner) -> Entry {
+    fn new(observation: &Observation, inner: Inner, made_of: MadeOf) -> Entry {
         Entry {
             key: observation.key.clone(),
             pod: observation.pod_name.clone(),
             uid: observation.uid.clone(),
+            made_of,
             listeners: Listeners::default(),
             inner: Mutex::new(inner),
             version: watch::Sender::new(1),

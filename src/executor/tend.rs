@@ -163,8 +163,10 @@ impl Executor {
         self.inner.cluster.delete_pod(&entry.key.namespace, &entry.pod, &delete).await?;
         let mut changed = entry.subscribe();
         let gone = async { while entry.view().presence == Presence::Present && changed.changed().await.is_ok() {} };
-        // The watch shows it; if it is late the wheel looks again.
-        let _ = tokio::time::timeout(SHOWS, gone).await;
-        Ok(())
+        match tokio::time::timeout(SHOWS, gone).await {
+            Ok(()) => Ok(()),
+            // The watch has not shown it, or never will.
+            Err(_) => self.reread(entry).await,
+        }
     }
 }

@@ -23,6 +23,7 @@ mod faults_logs;
 mod faults_watch;
 mod features;
 mod identity;
+mod keeper;
 mod output;
 mod pending;
 mod records;
