@@ -210,6 +210,11 @@ impl Terminated {
         }
     }
 
+    /// Whether the node could not say how it ended, or whether it ever started.
+    pub fn is_unlocated(&self) -> bool {
+        self.reason == "ContainerStatusUnknown"
+    }
+
     /// Whether the message is the runtime's or the kubelet's, and not what a process printed.
     pub fn message_is_kubernetes(&self) -> bool {
         self.exit_code().is_none()

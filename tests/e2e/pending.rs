@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::harness::cluster::waiting_reason;
+use crate::harness::failure::failure;
+use crate::harness::server::{Server, unique_instance};
 use crate::harness::spec::{Build as _, command, seconds, sh};
 use crate::harness::v1::env_var::Source;
 use crate::harness::v1::{self, Reason, TaskState, TimeoutKind};
@@ -126,5 +128,69 @@ fn notices_tell_what_kubernetes_says() {
         let failed = failed.unwrap_or_else(|| panic!("no notice of the failed pull:\n{task}"));
         assert_eq!(failed.kind(), v1::NoticeKind::KubernetesEvent);
         assert_eq!(failed.severity(), v1::NoticeSeverity::Warning);
+    });
+}
+
+fn grace(reason: Reason, time: prost_types::Duration) -> Vec<v1::PendingGrace> {
+    vec![v1::PendingGrace { reason: reason.into(), grace: Some(time) }]
+}
+
+/// A grace for one reason ends the task when that reason has lasted, though the timeouts would let it wait for ever.
+#[test]
+fn a_reason_with_a_grace_of_its_own() {
+    run(async |t| {
+        let now = seconds(0);
+        let unpullable = command(images::UNPULLABLE, &["true"])
+            .timeouts(|timeouts| timeouts.pending_graces = grace(Reason::ImagePullFailed, now));
+        let nowhere = sh("true")
+            .nowhere()
+            .timeouts(|timeouts| timeouts.pending_graces = grace(Reason::Unschedulable, seconds(1)));
+        for (name, spec, reason, timeout) in [
+            ("unpullable", unpullable, Reason::ImagePullFailed, TimeoutKind::Startup),
+            ("nowhere", nowhere, Reason::Unschedulable, TimeoutKind::Schedule),
+        ] {
+            let task = t.start(name, spec).await.collect().await;
+            let outcome = task.assert_ended(TaskState::Failed, reason);
+            assert_eq!(outcome.timeout(), timeout, "\n{task}");
+            assert!(!outcome.kubernetes_message.is_empty(), "Kubernetes' words are kept\n{task}");
+            assert_eq!(outcome.exit_code, None);
+        }
+        // Another reason's grace says nothing.
+        let other = grace(Reason::ImagePullFailed, now);
+        let task = t.run(sh("true").timeouts(|timeouts| timeouts.pending_graces = other)).await;
+        task.assert_succeeded(b"");
+    });
+}
+
+/// The grace is stored with the task: a server that was not there when it began ends it.
+#[test]
+fn a_grace_outlives_the_server() {
+    run(async |t| {
+        let instance = unique_instance();
+        let first = Server::start(&instance);
+        let graces = grace(Reason::Unschedulable, seconds(4));
+        let spec = sh("true").nowhere().timeouts(|timeouts| timeouts.pending_graces = graces);
+        let client = first.connect().await;
+        let mut stream = client.launch(t.request("left-alone", spec)).await.expect("accepted");
+        stream.until("why it waits is shown", |seen| seen.showed(Reason::Unschedulable)).await;
+        first.kill();
+        let second = Server::start(&instance);
+        let attach = v1::AttachTaskRequest { key: Some(stream.seen.key()), ..Default::default() };
+        let task = second.connect().await.attach(attach).await.expect("it is known").collect().await;
+        let outcome = task.assert_ended(TaskState::Failed, Reason::Unschedulable);
+        assert_eq!(outcome.timeout(), TimeoutKind::Schedule);
+    });
+}
+
+#[test]
+fn a_grace_for_what_no_task_waits_for() {
+    run(async |t| {
+        let wrong = |graces| sh("true").timeouts(|timeouts| timeouts.pending_graces = graces);
+        let one = grace(Reason::ImagePullFailed, seconds(1));
+        for graces in [grace(Reason::ExitCode, seconds(1)), [one.clone(), one].concat()] {
+            let failure = failure(t.launch(t.request("wrong", wrong(graces))).await);
+            failure.expect(tonic::Code::InvalidArgument, "INVALID_REQUEST");
+            assert!(failure.names("spec.timeouts.pending_graces"), "{failure}");
+        }
     });
 }

@@ -108,6 +108,8 @@ pub struct Row {
     wait: Option<pending::Wait>,
     /// What an Event told that the object may never tell.
     told_before: Before,
+    /// What came before the present version.
+    carried: Before,
     /// Reasons already told for `base`.
     told: Vec<Reason>,
     /// How far each container was told, in the order of the observation.
@@ -147,6 +149,7 @@ impl Row {
             hint: None,
             wait: None,
             told_before: Before::Unknown,
+            carried: Before::Unknown,
             told: Vec::new(),
             marks: vec![containers::Mark::default(); observation.containers.len()],
             started: None,
@@ -207,6 +210,7 @@ impl Row {
             return;
         }
         let before = self.before();
+        self.carried = before;
         let previous = std::mem::replace(&mut self.observation, next);
         self.show(Some(&previous), now, step);
         self.settle(before, now, step);
@@ -278,6 +282,7 @@ impl Row {
             return;
         }
         self.presence = Presence::Gone;
+        let before = self.before();
         let watched = last.filter(|l| l.resource_version >= self.observation.resource_version);
         let how = if watched.is_some() { outcome::decide_gone } else { outcome::decide_vanished };
         if let Some(last) = watched {
@@ -286,12 +291,16 @@ impl Row {
         }
         match self.observation.outcome.clone() {
             Some(stored) => self.finish(Arc::new(stored), now, step),
-            None if self.outcome.is_none() => step.effects.push(Effect::StoreRecord(Box::new(how(&self.observation)))),
+            None if self.outcome.is_none() => {
+                step.effects.push(Effect::StoreRecord(Box::new(how(&self.observation, before))))
+            }
             None => {}
         }
     }
 
-    /// What the version before the next one says about the primary.
+    /// What is known of the primary before the next version. That it was waiting holds on over
+    /// versions which only say that it cannot be located: the patch that stores an outcome may lose
+    /// its race against one of them.
     fn before(&self) -> Before {
         let waiting = |s: &ContainerState| matches!(s, ContainerState::Waiting { .. });
         match self.observation.primary() {
@@ -299,6 +308,7 @@ impl Row {
             Some(c) if waiting(&c.state) && pending::never_started(&self.observation) == NeverStarted::Proven => {
                 Before::PrimaryWaiting
             }
+            Some(c) if matches!(&c.state, ContainerState::Terminated(t) if t.is_unlocated()) => self.carried,
             _ => Before::Unknown,
         }
     }

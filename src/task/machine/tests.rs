@@ -561,3 +561,32 @@ fn a_sidecar_that_cannot_start_is_what_the_task_waits_for() {
     let of_task = |event: &TaskEvent| matches!(&event.body, TaskEventBody::Container(c) if c.container != "main");
     assert!(!fed.last.events.iter().any(of_task), "it is none of the task's own");
 }
+
+/// The patch that stores an outcome may lose its race against a version that says nothing new, and
+/// the pod may then be gone: what was known before holds.
+#[test]
+fn that_it_never_started_is_not_forgotten_over_a_lost_race() {
+    let unlocated = || {
+        let ContainerState::Terminated(end) = exit(137) else { panic!() };
+        let end = Terminated { reason: "ContainerStatusUnknown".into(), started: None, finished: None, ..end };
+        let mut o = Observation { phase: "Failed".into(), ..pod(ContainerState::Terminated(end)) };
+        (o.deletion, o.deletion_grace) = (Some(at(9)), Some(2));
+        o
+    };
+    let advice = |fed: &Fed| match &fed.last.effects[..] {
+        [Effect::StoreOutcome(outcome)] => outcome.retry_advice,
+        other => panic!("{other:?}"),
+    };
+    let mut fed = Fed::first(pod(waiting("ErrImagePull"))).pod(unlocated(), 10);
+    assert_eq!(advice(&fed), outcome::RetryAdvice::SafeNeverStarted);
+    fed = fed.pod(unlocated(), 11);
+    assert_eq!(advice(&fed), outcome::RetryAdvice::SafeNeverStarted);
+    // One that never saw it waiting cannot know.
+    let late = Fed::first(unlocated()).pod(unlocated(), 11);
+    assert_eq!(advice(&late), outcome::RetryAdvice::MayHaveSideEffects);
+    let mut last = unlocated();
+    last.resource_version = 99;
+    let gone = fed.input(Input::Gone(Some(Arc::new(last))), 12);
+    let told = gone.row.outcome().map(|stored| stored.outcome.retry_advice);
+    assert_eq!(told, Some(outcome::RetryAdvice::SafeNeverStarted));
+}

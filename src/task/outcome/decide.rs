@@ -57,20 +57,20 @@ pub fn end_is_due(o: &Observation) -> bool {
 }
 
 /// The outcome of a pod that is gone; `o` is the version its DELETED event showed.
-pub fn decide_gone(o: &Observation) -> Outcome {
-    gone(o, Word::LastSeen)
+pub fn decide_gone(o: &Observation, before: Before) -> Outcome {
+    gone(o, before, Word::LastSeen)
 }
 
 /// The outcome of a pod that is gone; `o` is the last version seen, and its end was not watched.
-pub fn decide_vanished(o: &Observation) -> Outcome {
-    gone(o, Word::Stale)
+pub fn decide_vanished(o: &Observation, before: Before) -> Outcome {
+    gone(o, before, Word::Stale)
 }
 
-fn gone(o: &Observation, word: Word) -> Outcome {
-    if let Some(outcome) = decide(o) {
+fn gone(o: &Observation, before: Before, word: Word) -> Outcome {
+    if let Some(outcome) = decide_after(o, before) {
         return outcome;
     }
-    let facts = Facts::of(o, Before::Unknown, word);
+    let facts = Facts::of(o, before, word);
     build(o, &facts, cause::vanished(o, &facts))
 }
 

@@ -483,8 +483,8 @@ fn a_pod_that_is_gone() {
             "FAILED IMAGE_PULL_FAILED USER MAY_HAVE_SIDE_EFFECTS INFERRED -",
         ),
     ] {
-        assert_eq!(short(&decide_gone(&o)), gone, "{what}, watched");
-        assert_eq!(short(&decide_vanished(&o)), vanished, "{what}, not watched");
+        assert_eq!(short(&decide_gone(&o, Before::Unknown)), gone, "{what}, watched");
+        assert_eq!(short(&decide_vanished(&o, Before::Unknown)), vanished, "{what}, not watched");
     }
 }
 
