@@ -19,7 +19,6 @@ use tracing::{Instrument, debug, info, info_span, warn};
 use super::Executor;
 use super::records::is_refused;
 use super::table::{Entry, Fed, Presence};
-use super::watches::chain;
 use crate::cluster::{ApiFailure, PatchAnswer, PatchOp};
 use crate::task::machine::{Effect, Input};
 use crate::task::{Outcome, meta};
@@ -96,10 +95,10 @@ impl Executor {
                 }
                 Ok(PatchAnswer::Gone) => return self.confirm_gone(entry).await,
                 Err(error) if is_refused(&error) => {
-                    warn!(error = %chain(&error), "the pod refuses its outcome: it is recorded beside it");
+                    warn!(error = %entry.chain(&error), "the pod refuses its outcome: it is recorded beside it");
                     return self.store_record(entry, outcome).await;
                 }
-                Err(error) => warn!(error = %chain(&error), "the outcome could not be stored; repeating"),
+                Err(error) => warn!(error = %entry.chain(&error), "the outcome could not be stored; repeating"),
             }
             backoff.wait().await;
         }
@@ -151,9 +150,11 @@ impl Executor {
                 Ok(PatchAnswer::TestFailed) => match self.finalizer_at(entry).await {
                     Ok(Some(found)) => at = found,
                     Ok(None) => return,
-                    Err(error) => warn!(error = %chain(&error), "the finalizer could not be looked up; repeating"),
+                    Err(error) => {
+                        warn!(error = %entry.chain(&error), "the finalizer could not be looked up; repeating")
+                    }
                 },
-                Err(error) => warn!(error = %chain(&error), "the finalizer could not be removed; repeating"),
+                Err(error) => warn!(error = %entry.chain(&error), "the finalizer could not be removed; repeating"),
             }
             backoff.wait().await;
         }

@@ -20,7 +20,6 @@ use tracing::{info, warn};
 use super::duty::Act;
 use super::effects::Backoff;
 use super::table::{Entry, Presence};
-use super::watches::chain;
 use super::{ExecError, Executor};
 use crate::cluster::{DeleteRequest, PatchAnswer, PatchOp};
 use crate::task::meta;
@@ -120,7 +119,7 @@ impl Executor {
         self.spawn(async move {
             let delete = DeleteRequest { uid: entry.uid.clone(), grace_seconds: None };
             if let Err(error) = here.delete(&entry, &delete).await {
-                warn!(task = %entry.key, error = %chain(&error), "the stopped pod could not be deleted");
+                warn!(task = %entry.key, error = %entry.chain(&error), "the stopped pod could not be deleted");
             }
             here.inner.timekeeper.end_delete(&entry);
         });
@@ -176,7 +175,7 @@ impl Executor {
             match self.inner.cluster.delete_pod(&entry.key.namespace, &entry.pod, delete).await {
                 Ok(()) => return Ok(()),
                 Err(error) if tries < DELETE_TRIES && error.is_retryable() => {
-                    warn!(task = %entry.key, error = %chain(&error), "the stopped pod could not be deleted; repeating");
+                    warn!(task = %entry.key, error = %entry.chain(&error), "the stopped pod could not be deleted; repeating");
                     backoff.wait().await;
                 }
                 Err(error) => return Err(ExecError::ClusterUnavailable(error)),

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::disconnect::Listeners;
+use super::watches::chain;
 use crate::cluster::StoredRecord;
 use crate::task::machine::{Deadline, Effect, Input, Row, step};
 use crate::task::observation::{Observation, PendingReason, StoredOutcome};
@@ -385,6 +386,12 @@ impl Entry {
             presence: if row.is_gone() { Presence::Gone } else { Presence::Present },
             observed: inner.observed,
         }
+    }
+
+    /// An error and what caused it, for the log: Kubernetes' words, a webhook's too, without literals of the
+    /// pod's environment.
+    pub(super) fn chain(&self, error: &(dyn std::error::Error + 'static)) -> String {
+        self.view().observation.literals.scrub(&chain(error))
     }
 
     /// The reason a stop should carry, where the task is still pending.

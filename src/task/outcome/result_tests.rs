@@ -151,9 +151,9 @@ fn the_word_is_waited_for() {
     // A terminal phase is the node's last word; a deletion may leave none.
     let over = with(by_file(0, running()), |o| o.phase = "Succeeded".into());
     assert_eq!((result(&over).state, result_is_due(&over)), (ResultState::Gone, false));
-    assert_eq!(decide_gone(&open).result.unwrap().state, ResultState::Gone);
-    assert_eq!(decide_vanished(&open).result.unwrap().state, ResultState::Gone);
-    assert_eq!(decide_gone(&by_file(0, word("missing\n"))).result.unwrap().state, ResultState::Missing);
+    assert_eq!(decide_gone(&open, Before::Unknown).result.unwrap().state, ResultState::Gone);
+    assert_eq!(decide_vanished(&open, Before::Unknown).result.unwrap().state, ResultState::Gone);
+    assert_eq!(decide_gone(&by_file(0, word("missing\n")), Before::Unknown).result.unwrap().state, ResultState::Missing);
     // Past its deadline the phase comes first and the sidecar's end after the primary's.
     let late = with(by_file(143, running()), |o| {
         (o.phase, o.reason) = ("Failed".into(), Some("DeadlineExceeded".into()));
