@@ -8,6 +8,7 @@ use prost::Message as _;
 
 use crate::harness::backend::{BINARY, backend};
 use crate::harness::collected::Collected;
+use crate::harness::podlaunch::Podlaunch;
 use crate::harness::process::{Process, SCRATCH, unique};
 use crate::harness::server::{STARTED, Server, unique_instance};
 use crate::harness::spec::{Build as _, command, seconds, sh};
@@ -16,13 +17,24 @@ use crate::harness::v1::{self, Reason, TaskState};
 use crate::harness::{Ctx, images, run};
 
 /// A server that writes all it can.
-fn traced(instance: &str) -> Server {
+struct Traced {
+    process: Process,
+    endpoint: String,
+}
+
+impl Traced {
+    async fn connect(&self) -> Podlaunch {
+        Podlaunch::new(Server::channel_to(&self.endpoint).await)
+    }
+}
+
+fn traced(instance: &str) -> Traced {
     *STARTED.lock().unwrap_or_else(PoisonError::into_inner).entry(instance.to_owned()).or_default() += 1;
     let listen = format!("unix:{}", SCRATCH.join(format!("traced{}.sock", unique())).display());
     let mut command = Command::new(BINARY);
     command.arg("serve").arg("--kubeconfig").arg(&backend().kubeconfig);
     command.args(["--listen", &listen, "--instance", instance]).env("RUST_LOG", "trace");
-    Server { process: Process::start("traced", command), endpoint: listen, instance: instance.to_owned() }
+    Traced { process: Process::start("traced", command), endpoint: listen }
 }
 
 /// What must not be seen, as it is and as text formats write it.
@@ -49,7 +61,7 @@ fn said(task: &Collected) -> Vec<u8> {
 }
 
 /// Messages that quote the value, and that reach a caller.
-async fn launch_all(t: &Ctx, server: &Server, planted: &str) -> Vec<Collected> {
+async fn launch_all(t: &Ctx, server: &Traced, planted: &str) -> Vec<Collected> {
     let client = server.connect().await;
     // The runtime quotes the command that the value was expanded into, in the pod's status and in an Event.
     let start = command(images::BUSYBOX, &["$(TOOL)", "-v"]).env("TOOL", planted);
@@ -69,7 +81,7 @@ async fn launch_all(t: &Ctx, server: &Server, planted: &str) -> Vec<Collected> {
 }
 
 /// The kubelet quotes the path that the value was expanded into, in a waiting message and in an Event.
-async fn bad_sub_path(t: &Ctx, client: &crate::harness::podlaunch::Podlaunch, planted: &str) -> Collected {
+async fn bad_sub_path(t: &Ctx, client: &Podlaunch, planted: &str) -> Collected {
     let mut spec = sh("true").env("SECRET", planted).timeouts(|timeouts| timeouts.startup = Some(seconds(5)));
     spec.manifest = "{containers: [{name: main, volumeMounts: [{name: v, mountPath: /v, subPathExpr: $(SECRET)}]}], \
                      volumes: [{name: v, emptyDir: {}}]}"
@@ -81,7 +93,7 @@ async fn bad_sub_path(t: &Ctx, client: &crate::harness::podlaunch::Podlaunch, pl
 }
 
 /// A refusal that quotes it: the same value where Kubernetes' own rules do not allow it.
-async fn refused(t: &Ctx, server: &Server, planted: &str) -> Vec<u8> {
+async fn refused(t: &Ctx, server: &Traced, planted: &str) -> Vec<u8> {
     let client = server.connect().await;
     let mut told = Vec::new();
     let spec = sh("true").env("SECRET", planted);

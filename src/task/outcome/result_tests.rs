@@ -153,7 +153,10 @@ fn the_word_is_waited_for() {
     assert_eq!((result(&over).state, result_is_due(&over)), (ResultState::Gone, false));
     assert_eq!(decide_gone(&open, Before::Unknown).result.unwrap().state, ResultState::Gone);
     assert_eq!(decide_vanished(&open, Before::Unknown).result.unwrap().state, ResultState::Gone);
-    assert_eq!(decide_gone(&by_file(0, word("missing\n")), Before::Unknown).result.unwrap().state, ResultState::Missing);
+    assert_eq!(
+        decide_gone(&by_file(0, word("missing\n")), Before::Unknown).result.unwrap().state,
+        ResultState::Missing
+    );
     // Past its deadline the phase comes first and the sidecar's end after the primary's.
     let late = with(by_file(143, running()), |o| {
         (o.phase, o.reason) = ("Failed".into(), Some("DeadlineExceeded".into()));
