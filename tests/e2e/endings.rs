@@ -248,7 +248,10 @@ fn evicted_by_its_node() {
             let client = mode.server().connect().await;
             let launched = client.launch(t.request(&mode.task(name), full(trap))).await;
             let task = launched.expect("accepted").collect().await;
-            assert_says(&task, &expected);
+            // The kubelet may remove the container before it has asked how it ended: then nobody knows.
+            let unknown = Expected { certainty: Certainty::Inferred, code: None, ..taken_away(Reason::Evicted, 0) };
+            let known = task.outcome().exit_code.is_some();
+            assert_says(&task, if known { &expected } else { &unknown });
             t.cluster.delete_pod(&task.pod().name).await;
             released(t, &task.pod().name).await;
         };

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::{Row, pending, progress, uid};
 use crate::task::event::{Notice, Severity, TaskEvent, TaskEventBody};
-use crate::task::observation::{ContainerObservation, ContainerState, NeverStarted, Observation, PendingReason, Role};
+use crate::task::observation::{
+    ContainerObservation, ContainerState, NeverStarted, Observation, PendingReason, Role, Terminated,
+};
 use crate::task::outcome::Before;
 use crate::task::reason::{self, Hint, Reason};
 use crate::task::state::State;
@@ -117,7 +119,10 @@ fn started_again(c: &ContainerObservation, before: Option<&ContainerObservation>
         None => c.restarts > 0,
         Some(b) => {
             let other = b.container_id.is_some() && c.container_id.is_some() && b.container_id != c.container_id;
-            other || c.restarts > b.restarts
+            // A node that lost a container counts that as a restart, and starts nothing.
+            let lost = matches!(c.state, ContainerState::Waiting { .. })
+                && c.last.as_ref().is_none_or(Terminated::is_unlocated);
+            other || (c.restarts > b.restarts && !lost)
         }
     }
 }

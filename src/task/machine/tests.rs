@@ -380,6 +380,13 @@ fn a_second_start_under_never_is_remarked() {
     again.containers[0].restarts = 1;
     let fed = Fed::first(running()).pod(again, 6);
     assert_eq!(fed.told(), ["main 1 2", "notice SecondStart"]);
+    // As a node writes it of an evicted pod whose container it removed first: nothing is started.
+    let mut lost = pod(waiting("ContainerCreating"));
+    lost.containers[0].restarts = 1;
+    let ContainerState::Terminated(last) = exit(137) else { return };
+    lost.containers[0].last = Some(Terminated { reason: "ContainerStatusUnknown".into(), ..last });
+    let fed = Fed::first(running()).pod(lost, 6);
+    assert!(!fed.told().contains(&"notice SecondStart".to_owned()), "{:?}", fed.told());
 }
 
 #[test]
