@@ -489,9 +489,9 @@ fn an_event_tells_no_literal_of_the_environment() {
     let image = image.input(notice("Failed", "Failed to pull image \"x\"", 4), 2);
     assert_eq!(image.row.pending().map(|p| p.reason), Some(Reason::ImagePullFailed));
     let gone = fed.input(Input::Gone(None), 3);
-    if gone.row.outcome().is_some() {
-        assert!(gone.row.observation().literals.is_empty(), "kept until the outcome only");
-    }
+    let record = stored(&to_record(&gone));
+    let ended = gone.input(Input::Recorded(record), 4);
+    assert!(ended.row.observation().literals.is_empty(), "kept until the outcome only");
 }
 
 /// The object shows a kill like any other; only the Event tells why.
@@ -594,6 +594,5 @@ fn that_it_never_started_is_not_forgotten_over_a_lost_race() {
     let mut last = unlocated();
     last.resource_version = 99;
     let gone = fed.input(Input::Gone(Some(Arc::new(last))), 12);
-    let told = gone.row.outcome().map(|stored| stored.outcome.retry_advice);
-    assert_eq!(told, Some(outcome::RetryAdvice::SafeNeverStarted));
+    assert_eq!(to_record(&gone).retry_advice, outcome::RetryAdvice::SafeNeverStarted);
 }
