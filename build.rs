@@ -13,8 +13,13 @@ const ROOT: &str = "proto";
 
 /// Messages that hold literal values of a caller. Their `Debug` is written by hand in `src/proto.rs` and leaves the
 /// values out, so that no log line can show them.
-const WITHOUT_DEBUG: [&str; 4] =
-    [".podlaunch.v1.EnvVar", ".podlaunch.v1.EnvVar.source", ".podlaunch.v1.TaskSpec", ".podlaunch.v1.Validated"];
+const WITHOUT_DEBUG: [&str; 5] = [
+    ".podlaunch.v1.EnvVar",
+    ".podlaunch.v1.EnvVar.source",
+    ".podlaunch.v1.TaskSpec",
+    ".podlaunch.v1.Template",
+    ".podlaunch.v1.Validated",
+];
 
 /// Rare and large arms: boxed, so that the common ones (a log chunk) stay small in queues.
 const BOXED: [&str; 5] = [

@@ -50,6 +50,17 @@ impl fmt::Debug for v1::TaskSpec {
     }
 }
 
+impl fmt::Debug for v1::Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template")
+            .field("name", &self.name)
+            .field("content_hash", &self.content_hash)
+            .field("origin", &self.origin)
+            .field("manifest_bytes", &self.manifest.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for v1::Validated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Validated")
@@ -84,7 +95,8 @@ mod tests {
         };
         let env = v1::EnvVar { name: "PASSWORD".to_owned(), source: Some(v1::env_var::Source::Value(value())) };
         let validated = v1::Validated { pod_json: value(), ..Default::default() };
-        for shown in [format!("{request:?}"), format!("{env:?}"), format!("{validated:?}")] {
+        let template = v1::Template { manifest: value(), ..Default::default() };
+        for shown in [format!("{request:?}"), format!("{env:?}"), format!("{validated:?}"), format!("{template:?}")] {
             assert!(!shown.contains("hunter2"), "{shown}");
         }
         assert!(format!("{request:?}").contains("busybox"));
@@ -96,7 +108,7 @@ mod tests {
         let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("the descriptor set decodes");
         let file = set.file.iter().find(|file| file.name() == "podlaunch/v1/service.proto").expect("service.proto");
         assert_eq!(file.service[0].name(), "PodlaunchService");
-        assert_eq!(file.service[0].method.len(), 12);
+        assert_eq!(file.service[0].method.len(), 13);
         let comments = file
             .source_code_info
             .as_ref()

@@ -1,6 +1,7 @@
 //! TaskSpec: the message → the task's own type.
 //!
 //! ```text
+//! template ─────────────────────────▶ its name
 //! manifest text ──Manifest::parse──▶ manifest          ranges, names and quantities are checked
 //! container, pod ──decode_pod.rs──▶ short form          where the pod is built
 //! timeouts, logs, primary ──▶ themselves
@@ -26,10 +27,9 @@ const MIN_LOST: i64 = 60;
 
 /// Reads a spec.
 pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
-    check_later(checks, &spec);
     let has_image = spec.container.as_ref().is_some_and(|container| !container.image.is_empty());
     if spec.template.is_empty() && spec.manifest.is_empty() && !has_image {
-        checks.wrong("spec.container.image", "is required where there is no spec.manifest");
+        checks.wrong("spec.container.image", "is required where there is neither spec.template nor spec.manifest");
     }
     let manifest = manifest(checks, &spec.manifest);
     let (timeouts, termination_grace_seconds) = timeouts(checks, spec.timeouts.as_ref());
@@ -39,6 +39,7 @@ pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
     let result = spec.result.map(result_source);
     let short = decode_pod::short_form(checks, spec.container, spec.pod);
     TaskSpec {
+        template: template(checks, spec.template),
         manifest,
         short,
         primary: set(spec.primary_container),
@@ -51,10 +52,12 @@ pub(super) fn spec(checks: &mut Checks, spec: v1::TaskSpec) -> TaskSpec {
     }
 }
 
-fn check_later(checks: &mut Checks, spec: &v1::TaskSpec) {
-    if !spec.template.is_empty() {
-        checks.needs("spec.template", "templates");
-    }
+/// Longest name of a template, bytes.
+const MAX_TEMPLATE_NAME: usize = 63;
+
+fn template(checks: &mut Checks, name: String) -> Option<String> {
+    checks.at_most(|| "spec.template".into(), &name, MAX_TEMPLATE_NAME);
+    set(name)
 }
 
 fn manifest(checks: &mut Checks, text: &str) -> Option<Manifest> {

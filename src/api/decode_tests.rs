@@ -85,6 +85,7 @@ fn wrong_parts() -> Vec<Case> {
         ("spec.container.image", change(|r| spec(r).container = None)),
         ("spec.container.image", change(|r| container(r).image = "x".repeat(1025))),
         ("spec.manifest", change(|r| spec(r).manifest = "- a list".into())),
+        ("spec.template", change(|r| spec(r).template = "x".repeat(64))),
         ("spec.timeouts.schedule", change(|r| timeouts(r, |t| t.schedule = seconds(0)))),
         ("spec.timeouts.startup", change(|r| timeouts(r, |t| t.startup = seconds(-1)))),
         ("spec.timeouts.execution", change(|r| timeouts(r, |t| t.execution = seconds(365 * 86_400 + 1)))),
@@ -274,10 +275,7 @@ fn deletes() {
 type Later = (&'static str, &'static str, Change);
 
 fn later_parts() -> Vec<Later> {
-    vec![
-        ("required_features[1]", "archive", change(|r| r.required_features = vec!["launch".into(), "archive".into()])),
-        ("spec.template", "templates", change(|r| spec(r).template = "x".into())),
-    ]
+    vec![("required_features[1]", "archive", change(|r| r.required_features = vec!["launch".into(), "archive".into()]))]
 }
 
 #[test]
@@ -343,6 +341,7 @@ fn a_launch_with_all_there_is() {
     request.required_features = vec!["launch".into(), "manifest".into()];
     spec(&mut request).manifest = "spec: {nodeName: node-1}".into();
     spec(&mut request).primary_container = "main".into();
+    spec(&mut request).template = "gpu".into();
     spec(&mut request).logs = Some(v1::LogSelection { mode: 0, containers: vec!["main".into()] });
     timeouts(&mut request, |t| {
         t.startup = Some(Duration { seconds: 1, nanos: 1 });
@@ -372,6 +371,7 @@ fn a_launch_with_all_there_is() {
     let spec = call.launch.spec;
     assert_eq!(spec.manifest.unwrap().template()["spec"]["nodeName"], "node-1");
     assert_eq!(spec.primary.as_deref(), Some("main"));
+    assert_eq!(spec.template.as_deref(), Some("gpu"));
     assert_eq!(spec.logs, LogSelection::Named(vec!["main".into()]));
     assert_eq!(
         (spec.timeouts.startup, spec.timeouts.schedule, spec.termination_grace_seconds),

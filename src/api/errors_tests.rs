@@ -214,7 +214,7 @@ fn no_literal_of_the_request_is_in_a_status() {
     let secret = "hunter2-secret";
     let mut spec = TaskSpec::default();
     spec.short.env.push(EnvVar { name: "A".into(), source: EnvSource::Value(Literal(secret.into())) });
-    let context = Context { scrubber: Scrubber::of(&spec), ..context() };
+    let context = Context { scrubber: Scrubber::of(&spec, None), ..context() };
     let s = || format!("Invalid value: {secret:?}");
     let errors = [
         ExecError::SpecRejected { message: s(), fields: vec![SpecError::new(s(), s())] },

@@ -38,6 +38,12 @@ fn kind(error: &ExecError, call: Call) -> Fault {
     match error {
         ExecError::Invalid(fields) => invalid(fields.clone()),
         ExecError::Key(wrong) => invalid(vec![SpecError::new(wrong.field, wrong.problem.clone())]),
+        ExecError::TemplateUnknown { name, .. } => new(Code::InvalidArgument, ErrorReason::TemplateUnknown)
+            .with(resource("Template", name, "is not known to this server"))
+            .with(Extra::Fields(vec![SpecError::new("spec.template", "names no template of this server")])),
+        ExecError::PolicyViolated(fields) => {
+            new(Code::InvalidArgument, ErrorReason::PolicyViolated).with(Extra::Fields(fields.clone()))
+        }
         ExecError::SpecRejected { fields, .. } => {
             new(Code::InvalidArgument, ErrorReason::SpecRejected).with(Extra::Fields(fields.clone()))
         }

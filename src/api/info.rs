@@ -77,15 +77,11 @@ const fn absent(name: &'static str) -> Feature {
 /// Every feature of the contract.
 pub const FEATURES: &[Feature] = &[
     available("launch"),
-    Feature {
-        name: "validate_only",
-        status: FeatureStatus::Available,
-        note: "Validated.pod_json is the pod as it would be sent, without what the cluster adds; warnings are not told",
-    },
+    available("validate_only"),
     available("manifest"),
     available("short_form"),
     available("short_form_extended"),
-    absent("templates"),
+    available("templates"),
     available("previous_attempts"),
     available("disconnect_policy"),
     available("wait_for_quota"),

@@ -27,6 +27,7 @@ mod result;
 mod scrub;
 mod service;
 mod stream;
+mod templates;
 mod time;
 mod trace;
 

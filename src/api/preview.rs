@@ -9,7 +9,8 @@ use super::decode::{self, Defaults};
 use super::encode;
 use super::errors::{Context, Fault, invalid};
 use super::scrub::Scrubber;
-use crate::pod::build::{self, Finalizer};
+use crate::pod::build::{self, Finalizer, Refused};
+use crate::pod::enforce::Enforced;
 use crate::pod::result::ResultSettings;
 use crate::proto::v1;
 use crate::task::Instance;
@@ -31,7 +32,7 @@ pub fn preview(request: v1::LaunchTaskRequest) -> Result<v1::Validated, Status> 
     let call = decode::launch(request, defaults, None).map_err(|refusal| Fault::from(refusal).into_status(&context))?;
     let launch = call.launch;
     context.key = Some(encode::key(&launch.key, &cluster));
-    context.scrubber = Scrubber::of(&launch.spec);
+    context.scrubber = Scrubber::of(&launch.spec, None);
     let wrong = |fields| invalid(fields).into_status(&context);
     let fingerprint = fingerprint(&launch.spec).map_err(|error| wrong(vec![error]))?;
     let instance = Instance::default();
@@ -39,6 +40,8 @@ pub fn preview(request: v1::LaunchTaskRequest) -> Result<v1::Validated, Status> 
         instance: &instance,
         key: &launch.key,
         spec: &launch.spec,
+        template: None,
+        enforced: &Enforced::default(),
         fingerprint: &fingerprint,
         traceparent: None,
         finalizer: Finalizer::Off,
@@ -48,7 +51,9 @@ pub fn preview(request: v1::LaunchTaskRequest) -> Result<v1::Validated, Status> 
         cancel_after: launch.cancel_after,
         now: jiff::Timestamp::now(),
     })
-    .map_err(wrong)?;
+    .map_err(|refused| match refused {
+        Refused::Invalid(fields) | Refused::Policy(fields) => wrong(fields),
+    })?;
     Ok(v1::Validated {
         key: context.key.clone(),
         pod_name: launch.key.pod_name(&instance),

@@ -19,8 +19,8 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// All literal env values of `spec`.
-    pub fn of(spec: &TaskSpec) -> Scrubber {
+    /// All literal env values of `spec` and of the template it names.
+    pub fn of(spec: &TaskSpec, template: Option<&Value>) -> Scrubber {
         let mut found = Vec::new();
         let short = &spec.short;
         let inits = short.init_containers.iter().map(|init| init.env.as_slice());
@@ -29,6 +29,9 @@ impl Scrubber {
         }
         if let Some(manifest) = &spec.manifest {
             of_manifest(manifest.template(), &mut found);
+        }
+        if let Some(template) = template {
+            of_manifest(template, &mut found);
         }
         Scrubber { literals: Literals::of(found.into_iter(), &[]) }
     }
@@ -90,7 +93,7 @@ mod tests {
             },
             ..TaskSpec::default()
         };
-        let scrubber = Scrubber::of(&spec);
+        let scrubber = Scrubber::of(&spec, None);
         for (text, clean) in [
             ("Invalid value: \"hunter2\": no", "Invalid value: \"***\": no"),
             ("a hunter2-longer b", "a *** b"),

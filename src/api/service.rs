@@ -25,6 +25,7 @@ use super::info::{self, ServerInfo};
 use super::result::ResultReplies;
 use super::scrub::Scrubber;
 use super::stream::{About, Replies, Reply};
+use super::templates;
 use super::time::timestamp;
 use super::trace::{self, Traceparent};
 use crate::executor::{
@@ -85,7 +86,9 @@ impl Api {
         let LaunchCall { launch, mode } = call.map_err(|refusal| refused(refusal, &context))?;
         context.key = Some(encode::key(&launch.key, &self.cluster));
         context.pod_name = Some(launch.key.pod_name(&self.executor.settings().instance));
-        context.scrubber = Scrubber::of(&launch.spec);
+        let templates = &self.executor.settings().templates;
+        let template = launch.spec.template.as_ref().and_then(|name| templates.get(name));
+        context.scrubber = Scrubber::of(&launch.spec, template.as_deref().map(|template| template.manifest.template()));
         Span::current().record("key", launch.key.to_string());
         let failed = |error: ExecError| fault(&error, Call::Launch).into_status(&context);
         if mode == LaunchMode::Validate {
@@ -95,7 +98,7 @@ impl Api {
                 pod_name: validated.name,
                 fingerprint: validated.fingerprint,
                 pod_json: validated.pod.to_string(),
-                warnings: Vec::new(),
+                warnings: validated.warnings.iter().map(|text| warning(&context, text)).collect(),
             };
             return Ok(Replies::only(v1::launch_task_response::Message::Validated(message).into()));
         }
@@ -256,6 +259,13 @@ impl Api {
     }
 }
 
+/// Longest warning that is passed on, bytes.
+const MAX_WARNING: usize = 1024;
+
+fn warning(context: &Context, text: &str) -> String {
+    encode::clip(&context.scrubber.scrub(text), MAX_WARNING).to_owned()
+}
+
 pub(super) fn refused(refusal: Refusal, context: &Context) -> Status {
     Fault::from(refusal).into_status(context)
 }
@@ -329,6 +339,16 @@ impl PodlaunchService for Api {
         _: Request<v1::GetServerInfoRequest>,
     ) -> Result<Response<v1::GetServerInfoResponse>, Status> {
         Ok(Response::new(info::server_info(&self.info, &self.executor, Timestamp::now())))
+    }
+
+    async fn list_templates(
+        &self,
+        request: Request<v1::ListTemplatesRequest>,
+    ) -> Result<Response<v1::ListTemplatesResponse>, Status> {
+        let span = trace::span("ListTemplates", Traceparent::of(request.metadata()).as_ref());
+        let listed = templates::list(&self.executor.settings().templates, &request.into_inner().name);
+        let listed = listed.map_err(|error| fault(&error, Call::Other).into_status(&Context::default()));
+        in_span(span, std::future::ready(listed)).await
     }
 
     async fn watch_tasks(&self, _: Request<v1::WatchTasksRequest>) -> Result<Response<Self::WatchTasksStream>, Status> {

@@ -17,6 +17,7 @@ mod release;
 mod reload;
 mod serve;
 mod telemetry;
+mod templates;
 mod tls;
 
 use std::process::ExitCode;

@@ -38,7 +38,7 @@ struct State<T> {
 
 /// Tells a file from what it was: also where another was put in its place with the same time.
 #[derive(Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     inode: u64,
     modified: (i64, i64),
     length: u64,
@@ -85,7 +85,7 @@ impl<T> Reloading<T> {
     }
 }
 
-fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
+pub(super) fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
     let stamp = |path: &PathBuf| {
         let found = std::fs::metadata(path).ok()?;
         let modified = (found.mtime(), found.mtime_nsec());

@@ -27,11 +27,12 @@ use super::auth::{Local, Network, Strangers, Tokens};
 use super::connections::{Limited, Places};
 use super::embedded;
 use super::listen::{Bound, Security, bind, group};
+use super::templates;
 use super::tls::{self, ClientCertificate, TlsFiles};
 use crate::api::{self, Gate, ServerInfo};
 use crate::cli::args::{Pair, SecurityArgs, ServeArgs, ServeResultArgs, Switch};
 use crate::cluster::{Cluster, ClusterConfig, Scope};
-use crate::executor::{Executor, Readiness, RetentionDefaults, Settings};
+use crate::executor::{Executor, Readiness, RetentionDefaults, Settings, Templates};
 use crate::pod::build::Finalizer;
 use crate::pod::result::ResultSettings;
 use crate::proto;
@@ -49,7 +50,8 @@ pub(super) type HealthService = HealthServer<tonic_health::server::HealthService
 
 /// Runs until a signal.
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let settings = settings(&args)?;
+    let (templates, template_files) = templates::read(&args.templates)?;
+    let settings = Settings { templates, ..settings(&args)? };
     let (security, network) = security(&args.security)?;
     let mut bound = Vec::new();
     for listen in &args.listen {
@@ -71,6 +73,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
     };
     let executor = Executor::start(cluster, settings);
+    templates::follow(&executor, template_files, &args.templates).await;
     let info = server_info(executor.cluster()).await;
     let health = health(&executor);
     let gates = Gates { local: Gate::new(Local), network: Gate::new(network) };
@@ -139,6 +142,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         replica: replica(),
         stall_limit: limits.stall_limit,
         max_streams: usize::try_from(limits.max_streams)?,
+        templates: Templates::default(),
     })
 }
 

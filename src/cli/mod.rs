@@ -5,7 +5,7 @@
 //!                                └─ Client ─▶ execute ─┬─ run      LaunchTask … Termination ─▶ exit code
 //!                                     ▲                ├─ logs     AttachTask
 //!                                     │                ├─ result   GetTaskResult, resumed and verified
-//!                   connect(endpoint) ┘                ├─ get, cancel, info
+//!                   connect(endpoint) ┘                ├─ get, cancel, templates, info
 //!                   or an in-process channel           └─ failure ─▶ stderr, 125
 //! ```
 //!
@@ -53,6 +53,7 @@ pub async fn execute(command: ClientCommand, connection: impl Into<Connection>, 
         ClientCommand::Get(args) => query::get(args, &client, &console).await,
         ClientCommand::Cancel(args) => query::cancel(args, &client, &console).await,
         ClientCommand::Delete(args) => query::delete(args, &client, &console).await,
+        ClientCommand::Templates(args) => query::templates(args, &client, &console).await,
         ClientCommand::Info(args) => query::info(args, &client, &console).await,
     };
     told(result, &console).await

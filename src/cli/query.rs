@@ -1,6 +1,6 @@
-//! `get`, `cancel` and `info`: one call, one answer.
+//! `get`, `cancel`, `templates` and `info`: one call, one answer.
 
-use super::args::{CancelArgs, DeleteArgs, Format, GetArgs, InfoArgs, TaskFormat};
+use super::args::{CancelArgs, DeleteArgs, Format, GetArgs, InfoArgs, TaskFormat, TemplatesArgs};
 use super::call::call;
 use super::exit::ExitStatus;
 use super::failure::Failure;
@@ -108,6 +108,23 @@ pub(super) async fn info(args: &InfoArgs, client: &Client, console: &Console) ->
         console.err("error: the server is not ready: no watch of pods is fresh yet").await;
         return Ok(ExitStatus::PODLAUNCH_FAILED);
     }
+    print(console, &shown).await
+}
+
+pub(super) async fn templates(args: &TemplatesArgs, client: &Client, console: &Console) -> Result<ExitStatus, Failure> {
+    let answer = call(v1::ListTemplatesRequest { name: args.name.clone() }, |request| {
+        let mut client = client.clone();
+        async move { client.list_templates(request).await }
+    })
+    .await?;
+    let shown = match args.output {
+        Format::Json => answer.templates.iter().flat_map(|one| json::line(&json::TemplateJson::of(one))).collect(),
+        Format::Text if args.name.is_empty() => table::templates(&answer.templates).into_bytes(),
+        Format::Text => {
+            let one = answer.templates.first().ok_or(Failure::Answer { field: "templates" })?;
+            json::yaml(&one.manifest).into_bytes()
+        }
+    };
     print(console, &shown).await
 }
 

@@ -12,6 +12,7 @@
 
 mod answer;
 mod client;
+mod config_maps;
 mod leases;
 mod logs;
 mod pods;
@@ -20,8 +21,9 @@ mod watch;
 
 pub use answer::{ApiFailure, CreateAnswer, Denial, FieldCause, LogRefusal, PatchAnswer};
 pub use client::{Cluster, ClusterConfig, ConnectError};
+pub use config_maps::{ConfigMapText, watch_config_maps};
 pub use leases::{LeaseAnswer, LeaseClaim, LeaseItem, watch_lease};
 pub use logs::{LogBody, LogRequest, ReadMode, Run};
-pub use pods::{DeleteRequest, DryRun, PatchOp};
+pub use pods::{DeleteRequest, DryRun, PatchOp, TriedPod};
 pub use records::{RecordAnswer, RecordItem, StoredRecord, watch_records};
 pub use watch::{NoticeItem, PodItem, Scope, watch_notices, watch_pods};

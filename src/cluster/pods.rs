@@ -1,7 +1,7 @@
 //! Pods: create, get, patch under a test, delete under preconditions.
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -85,19 +85,28 @@ pub struct DeleteRequest {
 impl Cluster {
     /// One POST; never repeated here.
     pub async fn create_pod(&self, namespace: &str, pod: &Bytes, dry_run: DryRun) -> CreateAnswer {
-        let query = match dry_run {
-            DryRun::Yes => "?dryRun=All",
-            DryRun::No => "",
-        };
-        let request = Request::post(format!("/api/v1/namespaces/{namespace}/pods{query}"))
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .body(pod.clone());
-        let Ok(request) = request else {
-            return CreateAnswer::Invalid { message: "the namespace cannot be part of a URL".into(), causes: vec![] };
+        let request = match create(namespace, pod, dry_run) {
+            Ok(request) => request,
+            Err(answer) => return answer,
         };
         match self.call(request).await {
             Ok(answer) => create_answer(&answer),
             Err(failure) => CreateAnswer::Unknown(failure),
+        }
+    }
+
+    /// One POST that is only tried: the answer, the pod as it would be stored, and what was warned of.
+    pub async fn try_pod(&self, namespace: &str, pod: &Bytes) -> TriedPod {
+        let request = match create(namespace, pod, DryRun::Yes) {
+            Ok(request) => request,
+            Err(answer) => return TriedPod { answer, pod: None, warnings: Vec::new() },
+        };
+        match self.call(request).await {
+            Ok(answer) => {
+                let stored = answer.status.is_success().then(|| serde_json::from_slice(&answer.body).ok()).flatten();
+                TriedPod { pod: stored, warnings: warnings(&answer.headers), answer: create_answer(&answer) }
+            }
+            Err(failure) => TriedPod { answer: CreateAnswer::Unknown(failure), pod: None, warnings: Vec::new() },
         }
     }
 
@@ -185,10 +194,80 @@ impl Cluster {
     }
 }
 
+/// What came of a POST that was only tried.
+#[derive(Debug)]
+pub struct TriedPod {
+    /// The answer as of any create.
+    pub answer: CreateAnswer,
+    /// The pod as it would be stored, JSON; none unless it was taken.
+    pub pod: Option<Value>,
+    /// Texts of the `Warning` headers.
+    pub warnings: Vec<String>,
+}
+
+fn create(namespace: &str, pod: &Bytes, dry_run: DryRun) -> Result<Request<Bytes>, CreateAnswer> {
+    let query = match dry_run {
+        DryRun::Yes => "?dryRun=All",
+        DryRun::No => "",
+    };
+    let request = Request::post(format!("/api/v1/namespaces/{namespace}/pods{query}"))
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .body(pod.clone());
+    request
+        .map_err(|_| CreateAnswer::Invalid { message: "the namespace cannot be part of a URL".into(), causes: vec![] })
+}
+
+/// Most warnings that are kept.
+const MAX_WARNINGS: usize = 32;
+
+/// The texts of `Warning: 299 - "text"` headers.
+fn warnings(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(http::header::WARNING).iter().take(MAX_WARNINGS);
+    values.filter_map(|value| quoted(value.as_bytes())).collect()
+}
+
+/// What is between the first two quotes, `\\` taking the next character as it is.
+fn quoted(value: &[u8]) -> Option<String> {
+    let mut bytes = value.iter().skip_while(|byte| **byte != b'"').skip(1);
+    let mut text = Vec::new();
+    loop {
+        match bytes.next()? {
+            b'"' => return Some(String::from_utf8_lossy(&text).into_owned()),
+            b'\\' => text.push(*bytes.next()?),
+            byte => text.push(*byte),
+        }
+    }
+}
+
 fn pod_path(namespace: &str, name: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/pods/{name}")
 }
 
 fn build(builder: http::request::Builder, body: Bytes) -> Result<Request<Bytes>, ApiFailure> {
     builder.body(body).map_err(|error| ApiFailure::Transport(Box::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_as_the_api_server_writes_them() {
+        let mut headers = HeaderMap::new();
+        for value in [
+            r#"299 - "spec.nodeSelector[x]: deprecated since v1.14; use \"y\" instead""#,
+            r#"299 - "would violate PodSecurity \\ all""#,
+            "299 - no quotes",
+            r#"299 - "not closed"#,
+        ] {
+            headers.append(http::header::WARNING, value.parse().unwrap());
+        }
+        let expected =
+            [r#"spec.nodeSelector[x]: deprecated since v1.14; use "y" instead"#, r"would violate PodSecurity \ all"];
+        assert_eq!(warnings(&headers), expected);
+        for _ in 0..50 {
+            headers.append(http::header::WARNING, r#"299 - "again""#.parse().unwrap());
+        }
+        assert!(warnings(&headers).len() <= MAX_WARNINGS);
+    }
 }

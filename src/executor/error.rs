@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::{ApiFailure, Denial};
+use crate::pod::template::Catalog;
 use crate::task::KeyError;
 use crate::task::cursor::CursorError;
 use crate::task::outcome::ResultState;
@@ -17,6 +18,17 @@ pub enum ExecError {
     /// A field of the key is wrong.
     #[error("the request is invalid: {}: {}", .0.field, .0.problem)]
     Key(#[from] KeyError),
+    /// The server has no template of this name.
+    #[error("the server has no template {name:?}; it has: {known}")]
+    TemplateUnknown {
+        /// As asked.
+        name: String,
+        /// The names there are, as many as fit.
+        known: String,
+    },
+    /// Fields contradict what the server enforces in the namespace.
+    #[error("the request contradicts what this server enforces: {}", summary(.0))]
+    PolicyViolated(Vec<SpecError>),
     /// The API server refused the pod (400, 422).
     #[error("Kubernetes refused the pod: {message}")]
     SpecRejected {
@@ -164,7 +176,17 @@ pub enum ExecError {
     Internal(String),
 }
 
+/// Most templates that are named where one is not known.
+const KNOWN_TEMPLATES: usize = 20;
+
 impl ExecError {
+    /// No template of this name is in the catalog.
+    pub fn template_unknown(name: &str, catalog: &Catalog) -> ExecError {
+        let known: Vec<&str> = catalog.names().take(KNOWN_TEMPLATES).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        ExecError::TemplateUnknown { name: name.to_owned(), known }
+    }
+
     /// What it is, in a word, without anybody else's words.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -32,6 +32,7 @@ use crate::cluster::{ApiFailure, CreateAnswer, Denial, DryRun};
 use crate::pod::build;
 use crate::pod::observe::observe;
 use crate::pod::slim::SlimPod;
+use crate::pod::template::Template;
 use crate::pod::validate::our_field;
 use crate::task::fingerprint::fingerprint;
 use crate::task::spec::SpecError;
@@ -129,6 +130,7 @@ struct Prepared<'a> {
     key: &'a TaskKey,
     name: String,
     fingerprint: String,
+    template: Option<Arc<Template>>,
     pod: Value,
     body: Bytes,
 }
@@ -140,14 +142,19 @@ pub struct Validated {
     pub name: String,
     /// Fingerprint of its spec.
     pub fingerprint: String,
-    /// The pod as it would be sent, JSON.
+    /// The pod as the API server would store it, JSON; as it would be sent where its name is taken.
     pub pod: Value,
+    /// What the API server warned of.
+    pub warnings: Vec<String>,
 }
 
 impl Executor {
     /// Launches a task, or attaches to the one there.
     pub async fn launch(&self, launch: &Launch) -> Result<Launched, ExecError> {
-        let prepared = self.prepare(launch, Duration::ZERO)?;
+        let prepared = match self.prepare(launch, Duration::ZERO) {
+            Ok(prepared) => prepared,
+            Err(refused) => return self.join_same(launch, refused).await,
+        };
         let launched = tokio::time::timeout(HEADERS_LIMIT, self.launch_prepared(launch, &prepared)).await;
         launched.unwrap_or(Err(ExecError::LaunchUnknown(None)))
     }
@@ -187,18 +194,50 @@ impl Executor {
         self.known(prepared)
     }
 
+    /// A launch that makes no pod any more, because its template or what is enforced has changed since: a task of the
+    /// same key and spec is attached to all the same.
+    async fn join_same(&self, launch: &Launch, refused: ExecError) -> Result<Launched, ExecError> {
+        let by_change = match &refused {
+            ExecError::TemplateUnknown { .. } | ExecError::PolicyViolated(_) => true,
+            ExecError::Invalid(_) => launch.spec.template.is_some(),
+            _ => false,
+        };
+        if !by_change {
+            return Err(refused);
+        }
+        let namespace = &launch.key.namespace;
+        let Ok(fingerprint) = fingerprint(&launch.spec) else { return Err(refused) };
+        if !self.inner.health.wait_fresh(namespace, FRESH_LIMIT).await {
+            return Err(refused);
+        }
+        let name = launch.key.pod_name(&self.inner.settings.instance);
+        let known = self.inner.table.get(namespace, &name);
+        match known.filter(|entry| entry.view().observation.fingerprint == fingerprint.as_str()) {
+            Some(entry) => Ok(self.joined(entry)),
+            None => Err(refused),
+        }
+    }
+
     /// Asks the API server whether it would take the pod; nothing is created.
     pub async fn validate(&self, launch: &Launch) -> Result<Validated, ExecError> {
         let prepared = self.prepare(launch, Duration::ZERO)?;
-        let answer = self.inner.cluster.create_pod(&prepared.key.namespace, &prepared.body, DryRun::Yes).await;
-        match answer {
+        let tried = self.inner.cluster.try_pod(&prepared.key.namespace, &prepared.body).await;
+        match tried.answer {
             CreateAnswer::Created(_) | CreateAnswer::Exists | CreateAnswer::ExistsDeleting => {
                 let Prepared { name, fingerprint, pod, .. } = prepared;
-                Ok(Validated { name, fingerprint, pod })
+                Ok(Validated { name, fingerprint, pod: tried.pod.unwrap_or(pod), warnings: tried.warnings })
             }
             CreateAnswer::Unknown(failure) => Err(ExecError::ClusterUnavailable(failure)),
             other => Err(refusal(&prepared, other)),
         }
+    }
+
+    /// The template a spec names, as it is now.
+    fn template(&self, spec: &TaskSpec) -> Result<Option<Arc<Template>>, ExecError> {
+        let Some(name) = &spec.template else { return Ok(None) };
+        let catalog = self.inner.settings.templates.catalog();
+        let template = catalog.get(name).ok_or_else(|| ExecError::template_unknown(name, &catalog))?;
+        Ok(Some(template.clone()))
     }
 
     /// The pod to post, after a wait for quota of `waited`.
@@ -209,10 +248,13 @@ impl Executor {
         }
         let settings = &self.inner.settings;
         let fingerprint = fingerprint(&launch.spec).map_err(|e| ExecError::Invalid(vec![e]))?;
+        let template = self.template(&launch.spec)?;
         let pod = build::build(&build::Launch {
             instance: &settings.instance,
             key: &launch.key,
             spec: &launch.spec,
+            template: template.as_deref(),
+            enforced: &settings.templates.enforced(),
             fingerprint: &fingerprint,
             traceparent: launch.traceparent.as_deref(),
             finalizer: settings.finalizer,
@@ -222,7 +264,10 @@ impl Executor {
             cancel_after: launch.cancel_after,
             now: Timestamp::now(),
         })
-        .map_err(ExecError::Invalid)?;
+        .map_err(|refused| match refused {
+            build::Refused::Invalid(fields) => ExecError::Invalid(fields),
+            build::Refused::Policy(fields) => ExecError::PolicyViolated(fields),
+        })?;
         let body = serde_json::to_vec(&pod).map_err(|e| ExecError::Internal(e.to_string()))?;
         let annotations = annotation_bytes(&pod);
         if annotations > MAX_ANNOTATIONS {
@@ -236,7 +281,7 @@ impl Executor {
         }
         let name = launch.key.pod_name(&settings.instance);
         let fingerprint = fingerprint.to_string();
-        Ok(Prepared { launch, key: &launch.key, name, fingerprint, pod, body: body.into() })
+        Ok(Prepared { launch, key: &launch.key, name, fingerprint, template, pod, body: body.into() })
     }
 
     fn known(&self, prepared: &Prepared<'_>) -> Result<Option<Launched>, ExecError> {
@@ -382,8 +427,9 @@ fn refusal(prepared: &Prepared<'_>, answer: CreateAnswer) -> ExecError {
     let namespace = prepared.key.namespace.clone();
     match answer {
         CreateAnswer::Invalid { message, causes } => {
+            let template = prepared.template.as_ref().map(|template| template.manifest.template());
             let field = |c: crate::cluster::FieldCause| SpecError {
-                field: our_field(&prepared.launch.spec, &prepared.pod, &c.field),
+                field: our_field(&prepared.launch.spec, template, &prepared.pod, &c.field),
                 problem: c.message,
             };
             ExecError::SpecRejected { message, fields: causes.into_iter().map(field).collect() }

@@ -37,6 +37,7 @@ mod start;
 mod stop;
 mod stream;
 mod table;
+mod templates;
 mod tend;
 mod watches;
 mod which_run;
@@ -61,6 +62,7 @@ pub use stream::{
     ContainerDelivery, Filter, GapCause, LogGap, Show, Start, StreamBody, StreamEvent, StreamItem, TaskStream, Until,
 };
 pub use table::{Entry, Presence, View};
+pub use templates::{TemplateSource, Templates};
 
 use crate::cluster::Scope;
 pub use crate::cluster::{ApiFailure, Cluster, Denial};
@@ -99,6 +101,8 @@ pub struct Settings {
     pub stall_limit: Duration,
     /// Most open streams.
     pub max_streams: usize,
+    /// Templates, and what is enforced; changed while the executor runs.
+    pub templates: Templates,
 }
 
 /// How long pods of finished tasks are kept where the task does not say.
@@ -132,6 +136,7 @@ impl Default for Settings {
             replica: "podlaunch".into(),
             stall_limit: Duration::from_secs(60),
             max_streams: 20_000,
+            templates: Templates::default(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The pod of a task: what is POSTed.
 //!
 //! ```text
-//! {} ◀─merge─ manifest ◀─merge─ short form ──check──▶ ◀─ our own fields ──▶ Pod
-//!                └─ name of the primary container ─┘
+//! {} ◀─merge─ template ◀─merge─ manifest ◀─merge─ short form ◀─ what is enforced ──check──▶ ◀─ our own fields ──▶ Pod
+//!                                  └─ name of the primary container ─┘
 //! ```
 //!
 //! Decisions a caller sees:
@@ -19,9 +19,12 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::enforce::{Enforced, enforce};
+use super::fields::FieldMap;
 use super::merge::{MergeError, merge_pod};
 use super::result::{self, ResultSettings};
 use super::short::{self, primary_name};
+use super::template::Template;
 use super::validate::{check_manifest, check_pod, check_spec};
 use crate::task::fingerprint::Fingerprint;
 use crate::task::key::{Instance, TaskKey};
@@ -61,6 +64,10 @@ pub struct Launch<'a> {
     pub key: &'a TaskKey,
     /// What to run.
     pub spec: &'a TaskSpec,
+    /// The template that `spec` names.
+    pub template: Option<&'a Template>,
+    /// What is enforced in every namespace.
+    pub enforced: &'a Enforced,
     /// Fingerprint of `spec`.
     pub fingerprint: &'a Fingerprint,
     /// W3C traceparent of the launch.
@@ -80,21 +87,39 @@ pub struct Launch<'a> {
     pub now: Timestamp,
 }
 
+/// Why there is no pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// Fields are wrong; never empty.
+    Invalid(Vec<SpecError>),
+    /// Fields contradict what the server enforces; never empty.
+    Policy(Vec<SpecError>),
+}
+
+impl From<Vec<SpecError>> for Refused {
+    fn from(fields: Vec<SpecError>) -> Refused {
+        Refused::Invalid(fields)
+    }
+}
+
 /// Builds the pod, or says everything that is wrong with the request.
-pub fn build(launch: &Launch<'_>) -> Result<Value, Vec<SpecError>> {
+pub fn build(launch: &Launch<'_>) -> Result<Value, Refused> {
     let spec = launch.spec;
     settle(check_spec(spec))?;
     settle(spec.result.as_ref().map(|source| result::check(source, launch.result)).unwrap_or_default())?;
-    let base = match &spec.manifest {
-        Some(manifest) => merge_pod(Value::Null, manifest.template()).map_err(in_manifest)?,
-        None => json!({}),
-    };
+    let template = launch.template.map(|template| template.manifest.template());
+    let empty = json!({});
+    let manifest = spec.manifest.as_ref().map_or(&empty, |manifest| manifest.template());
+    let mut base = merge_pod(Value::Null, template.unwrap_or(&empty)).map_err(|error| in_part("template", error))?;
+    base = merge_pod(base, manifest).map_err(|error| in_part("manifest", error))?;
     settle(check_manifest(&base, &launch.key.namespace))?;
     let primary = primary_name(spec, &base).map_err(|error| vec![error])?;
     let patch = short_patch(spec, &base, &primary);
-    let mut pod = merge_pod(base, &patch).map_err(in_manifest)?;
-    settle(check_pod(spec, &pod, &primary))?;
-    result::add(&mut pod, spec, &primary, launch.result)?;
+    let mut pod = merge_pod(base, &patch).map_err(|error| in_part("manifest", error))?;
+    settle(check_pod(spec, template, &pod, &primary))?;
+    result::add(&mut pod, (spec, template), &primary, launch.result)?;
+    pod = enforce_all(launch, pod, manifest, &primary)?;
+    settle(check_pod(spec, template, &pod, &primary))?;
     if let Value::Object(pod) = &mut pod {
         own_metadata(pod, launch, &primary)?;
         own_spec(pod, launch);
@@ -106,10 +131,25 @@ fn settle(errors: Vec<SpecError>) -> Result<(), Vec<SpecError>> {
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-/// The short form is well formed by its types, so a merge fails for what the manifest has.
-fn in_manifest(error: MergeError) -> Vec<SpecError> {
-    let field =
-        if error.path.is_empty() { "spec.manifest".to_owned() } else { format!("spec.manifest: {}", error.path) };
+/// Merges what the server enforces over the pod, unless what the launch itself asks for contradicts it.
+fn enforce_all(launch: &Launch<'_>, mut pod: Value, manifest: &Value, primary: &str) -> Result<Value, Refused> {
+    let mut patches = launch.enforced.of(&launch.key.namespace).peekable();
+    if patches.peek().is_none() {
+        return Ok(pod);
+    }
+    let asked = merge_pod(Value::Null, manifest)
+        .and_then(|base| merge_pod(base, &short::patch(&launch.spec.short, primary)))
+        .map_err(|error| in_part("manifest", error))?;
+    let asked = FieldMap::of_primary(launch.spec, None, &asked, primary);
+    for patch in patches {
+        pod = enforce(pod, patch, &asked).map_err(Refused::Policy)?;
+    }
+    Ok(pod)
+}
+
+/// The short form is well formed by its types, so a merge fails for what the manifest or the template has.
+fn in_part(part: &str, error: MergeError) -> Vec<SpecError> {
+    let field = if error.path.is_empty() { format!("spec.{part}") } else { format!("spec.{part}: {}", error.path) };
     vec![SpecError::new(field, error.problem)]
 }
 
@@ -171,6 +211,9 @@ fn own_annotations(
     annotations.insert(meta::TASK_ID.into(), launch.key.task_id.as_str().into());
     annotations.insert(meta::FINGERPRINT.into(), launch.fingerprint.as_str().into());
     annotations.insert(meta::PRIMARY.into(), primary.into());
+    if let Some(template) = launch.template {
+        annotations.insert(meta::TEMPLATE.into(), template.stamp().into());
+    }
     annotations.insert(meta::POLICY.into(), policy.into());
     if let Some(until) = stored.attached_until(launch.now) {
         annotations.insert(meta::ATTACHED_UNTIL.into(), until.to_string().into());

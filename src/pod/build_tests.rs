@@ -15,27 +15,48 @@ pub(in crate::pod) fn key() -> TaskKey {
     TaskKey::new("", "jobs", "etl/load", 2).unwrap()
 }
 
-pub(in crate::pod) fn build_with(
-    spec: &TaskSpec,
-    change: impl FnOnce(&mut Launch<'_>),
-) -> Result<Value, Vec<SpecError>> {
-    let (instance, key) = (Instance::default(), key());
-    let fingerprint = fingerprint(spec).unwrap();
-    let mut launch = Launch {
-        instance: &instance,
-        key: &key,
+/// A launch with nothing but a spec.
+fn launch_of<'a>(
+    spec: &'a TaskSpec,
+    (instance, key, fingerprint, enforced, result): (
+        &'a Instance,
+        &'a TaskKey,
+        &'a Fingerprint,
+        &'a Enforced,
+        &'a ResultSettings,
+    ),
+) -> Launch<'a> {
+    Launch {
+        instance,
+        key,
         spec,
-        fingerprint: &fingerprint,
+        template: None,
+        enforced,
+        fingerprint,
         traceparent: None,
         finalizer: Finalizer::Off,
         default_startup_seconds: None,
         waited_seconds: 0,
-        result: &ResultSettings::default(),
+        result,
         cancel_after: None,
         now: jiff::Timestamp::UNIX_EPOCH,
-    };
+    }
+}
+
+pub(in crate::pod) fn build_with(
+    spec: &TaskSpec,
+    change: impl FnOnce(&mut Launch<'_>),
+) -> Result<Value, Vec<SpecError>> {
+    let (instance, key, enforced) = (Instance::default(), key(), Enforced::default());
+    let fingerprint = fingerprint(spec).unwrap();
+    let result = ResultSettings::default();
+    let mut launch = launch_of(spec, (&instance, &key, &fingerprint, &enforced, &result));
     change(&mut launch);
-    build(&launch)
+    match build(&launch) {
+        Ok(pod) => Ok(pod),
+        Err(Refused::Invalid(fields)) => Err(fields),
+        Err(Refused::Policy(fields)) => panic!("nothing is enforced here: {fields:?}"),
+    }
 }
 
 pub(in crate::pod) fn built(spec: &TaskSpec) -> Value {
@@ -475,4 +496,41 @@ fn directives_of_a_manifest_reach_no_cluster() {
     assert!(!text.contains("$patch") && !text.contains("null"), "{text}");
     let bad = manifest(json!({"spec": {"$retainKeys": 1, "containers": []}}));
     assert_eq!(fields(&bad), ["spec.container.image"], "nothing to retain from");
+}
+
+/// Template, manifest, short form, enforced: each over the one before.
+#[test]
+fn the_four_parts_in_their_order() {
+    let template = "metadata: {labels: {a: t, b: t}}\nspec:\n  nodeSelector: {a: t, b: t, c: t, d: t}\n  containers: [{name: job, image: t, args: [t]}]";
+    let template = Template::parse("gpu", template.as_bytes(), "gpu.yaml").unwrap();
+    let enforced =
+        Enforced::parse("jobs: {spec: {nodeSelector: {d: e}, containers: [{name: '*', tty: true}]}}").unwrap();
+    let mut spec = manifest(
+        json!({"spec": {"nodeSelector": {"b": "m", "c": "m"}, "containers": [{"name": "job", "args": null}]}}),
+    );
+    spec.template = Some("gpu".into());
+    spec.short.node_selector = BTreeMap::from([("c".into(), "s".into())]);
+    spec.short.image = Some("s".into());
+    let with = |spec: &TaskSpec| {
+        let (instance, key, fingerprint) = (Instance::default(), key(), fingerprint(spec).unwrap());
+        let result = ResultSettings::default();
+        build(&Launch {
+            template: Some(&template),
+            enforced: &enforced,
+            ..launch_of(spec, (&instance, &key, &fingerprint, &enforced, &result))
+        })
+    };
+    let pod = with(&spec).unwrap();
+    assert_eq!(pod["spec"]["nodeSelector"], json!({"a": "t", "b": "m", "c": "s", "d": "e"}));
+    let job = container(&pod, "job");
+    assert_eq!((&job["image"], &job["args"], &job["tty"]), (&json!("s"), &Value::Null, &json!(true)));
+    assert_eq!(pod["metadata"]["annotations"]["podlaunch.dev/template"], template.stamp());
+    spec.short.node_selector.insert("d".into(), "mine".into());
+    match with(&spec) {
+        Err(Refused::Policy(fields)) => assert_eq!(fields[0].field, "spec.pod.node_selector[d]"),
+        other => panic!("{other:?}"),
+    }
+    // The template alone is enough.
+    let alone = TaskSpec { template: Some("gpu".into()), ..TaskSpec::default() };
+    assert_eq!(container(&with(&alone).unwrap(), "job")["image"], "t");
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! "spec.containers[1].env[0].value" ─▶ the short form set that variable ─▶ "spec.container.env[3].value"
 //!                                   ─▶ the manifest did                 ─▶ "spec.manifest: spec.containers[0].env[0].value"
+//!                                   ─▶ only the template did            ─▶ "spec.template: spec.containers[0].env[0].value"
 //! ```
 //!
 //! The API server names fields by their place in the merged pod; a caller knows its own lists.
@@ -15,17 +16,28 @@ use serde_json::Value;
 use super::merge::{Kind, ListRule};
 use super::short;
 use super::validate::init_paths;
+use crate::task::meta;
 use crate::task::spec::TaskSpec;
 
-/// The field of the request that `pod_field` of the merged `pod` came from.
-pub fn our_field(spec: &TaskSpec, pod: &Value, pod_field: &str) -> String {
-    FieldMap::new(spec, pod).our_field(pod_field)
+/// The field of the request that `pod_field` of the finished `pod` came from; `template` is the one it is made from.
+pub fn our_field(spec: &TaskSpec, template: Option<&Value>, pod: &Value, pod_field: &str) -> String {
+    match primary_of(spec, pod) {
+        Some(primary) => FieldMap::of_primary(spec, template, pod, &primary).our_field(pod_field),
+        None => format!("spec.manifest: {pod_field}"),
+    }
+}
+
+/// The primary container: told by the pod, else as it is found before.
+fn primary_of(spec: &TaskSpec, pod: &Value) -> Option<String> {
+    let told = pod["metadata"]["annotations"][meta::PRIMARY].as_str().map(str::to_owned);
+    told.or_else(|| short::primary_name(spec, pod).ok())
 }
 
 /// A request and the pod it became.
 #[derive(Debug)]
 pub struct FieldMap<'a> {
     spec: &'a TaskSpec,
+    template: Option<&'a Value>,
     pod: &'a Value,
     /// The short form in the shape of a pod.
     short: Value,
@@ -56,14 +68,14 @@ enum Element {
 }
 
 impl<'a> FieldMap<'a> {
-    /// Of `spec` and the merged `pod`.
-    pub fn new(spec: &'a TaskSpec, pod: &'a Value) -> Self {
-        let template = spec.manifest.as_ref().map_or(&Value::Null, |manifest| manifest.template());
-        let short = match short::primary_name(spec, template) {
-            Ok(primary) => short::patch_with_container(&spec.short, &primary),
-            Err(_) => Value::Null,
-        };
-        FieldMap { spec, pod, short }
+    /// Of `spec`, the template it names, and the merged `pod`, whose primary container is `primary`.
+    pub fn of_primary(spec: &'a TaskSpec, template: Option<&'a Value>, pod: &'a Value, primary: &str) -> Self {
+        FieldMap { spec, template, pod, short: short::patch_with_container(&spec.short, primary) }
+    }
+
+    /// The pod whose fields it knows.
+    pub(super) fn pod(&self) -> &Value {
+        self.pod
     }
 
     /// The field of the request that a field of the pod came from, in the contract's spelling.
@@ -73,18 +85,23 @@ impl<'a> FieldMap<'a> {
         }
         let steps = steps(pod_field);
         let short = follow(self.pod, &self.short, &steps);
-        let template = self.spec.manifest.as_ref().map(|manifest| manifest.template());
-        let manifest = template.map(|template| follow(self.pod, template, &steps));
-        let manifest_says_more =
-            short.depth < steps.len() && manifest.as_ref().is_some_and(|manifest| manifest.depth > short.depth);
-        if !manifest_says_more
+        let below = |document: Option<&Value>| document.map(|document| follow(self.pod, document, &steps));
+        let manifest = below(self.spec.manifest.as_ref().map(|manifest| manifest.template()));
+        let template = below(self.template);
+        let depth = |found: &Option<Followed<'_>>| found.as_ref().map_or(0, |found| found.depth);
+        let more_below = short.depth < steps.len() && depth(&manifest).max(depth(&template)) > short.depth;
+        if !more_below
             && short.element == Element::Found
             && let Some(field) = self.spell(&short.steps)
         {
             return field;
         }
-        let steps = manifest.map_or(steps, |manifest| manifest.steps);
-        format!("spec.manifest: {}", join(&steps, str::to_owned))
+        let (source, found) = match (manifest, template) {
+            (manifest, Some(template)) if template.depth > depth(&manifest) => ("spec.template", Some(template)),
+            (manifest, _) => ("spec.manifest", manifest),
+        };
+        let steps = found.map_or(steps, |found| found.steps);
+        format!("{source}: {}", join(&steps, str::to_owned))
     }
 
     /// Fields that podlaunch sets from something else in the request.

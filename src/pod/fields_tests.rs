@@ -54,7 +54,7 @@ fn table(spec: &TaskSpec, rows: &[(&str, &str)]) {
     let primary = short::primary_name(spec, &template).unwrap();
     let pod = merge_pod(template, &short::patch_with_container(&spec.short, &primary)).unwrap();
     for (pod_field, expected) in rows {
-        assert_eq!(our_field(spec, &pod, pod_field), *expected, "{pod_field} of {pod}");
+        assert_eq!(our_field(spec, None, &pod, pod_field), *expected, "{pod_field} of {pod}");
     }
 }
 
@@ -219,4 +219,32 @@ fn paths_are_taken_apart() {
         steps("spec.a[0].limits[x.y/z]"),
         [Step::Field("spec"), Step::Field("a"), Step::Index(0), Step::Field("limits"), Step::Key("x.y/z")]
     );
+}
+
+#[test]
+fn what_only_the_template_has() {
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"runtimeClassName": "x", "containers": [
+        {"name": "helper", "image": "h", "env": [{"name": "H", "value": "x"}]},
+        {"name": "job", "image": "old", "env": [{"name": "T", "value": "x"}, {"name": "M", "value": "x"}]}]}});
+    let manifest = json!({"spec": {"containers": [{"name": "job", "env": [{"name": "M", "value": "y"}]}]}});
+    let spec = TaskSpec {
+        template: text("t"),
+        manifest: Some(Manifest::from_value(manifest.clone()).unwrap()),
+        primary: text("job"),
+        short: ShortForm { image: text("new"), ..ShortForm::default() },
+        ..TaskSpec::default()
+    };
+    let base = merge_pod(merge_pod(json!({}), &template).unwrap(), &manifest).unwrap();
+    let pod = merge_pod(base, &short::patch_with_container(&spec.short, "job")).unwrap();
+    for (pod_field, expected) in [
+        ("spec.containers[1].image", "spec.container.image"),
+        ("spec.containers[0].image", "spec.template: spec.containers[0].image"),
+        ("spec.containers[1].env[0].value", "spec.template: spec.containers[1].env[0].value"),
+        ("spec.containers[1].env[1].value", "spec.manifest: spec.containers[0].env[0].value"),
+        ("spec.runtimeClassName", "spec.template: spec.runtimeClassName"),
+        ("metadata.labels[a]", "spec.template: metadata.labels[a]"),
+        ("spec.hostname", "spec.pod.hostname"),
+    ] {
+        assert_eq!(our_field(&spec, Some(&template), &pod, pod_field), expected, "{pod_field} of {pod}");
+    }
 }

@@ -1,10 +1,10 @@
 //! Pods: a task spec becomes one, and what one shows becomes an observation.
 //!
 //! ```text
-//! TaskSpec ─ validate ─▶ manifest ─┐
-//!                                  ├─ merge (strategic) ─▶ build: our own fields ─▶ Pod to POST
-//!            short form ─ short ───┘                                                │
-//!                    field of the request ◀─ fields ─ causes of a 422 ◀─────────────┘
+//! template ─────────────────────────┐
+//! TaskSpec ─ validate ─▶ manifest ──┼─ merge (strategic) ─▶ enforce ─▶ build: our own fields ─▶ Pod to POST
+//!            short form ─ short ────┘                                                           │
+//!                    field of the request ◀─ fields ─ causes of a 422 ◀─────────────────────────┘
 //!
 //! Pod from the watch ─ slim (listed and watched by: resource) ─▶ observe ─▶ task::Observation
 //! ```
@@ -13,6 +13,7 @@
 //! heard of reach the cluster untouched.
 
 pub mod build;
+pub mod enforce;
 pub mod fields;
 pub mod merge;
 mod merge_list;
@@ -23,4 +24,6 @@ pub mod short;
 mod short_volume;
 pub mod slim;
 mod syntax;
+pub mod template;
 pub mod validate;
+mod validate_pod;

@@ -110,12 +110,12 @@ fn directory(path: &str) -> &str {
 /// Adds to a built pod what its result file needs.
 pub(super) fn add(
     pod: &mut Value,
-    spec: &TaskSpec,
+    (spec, template): (&TaskSpec, Option<&Value>),
     primary: &str,
     settings: &ResultSettings,
 ) -> Result<(), Vec<SpecError>> {
     let Some(source) = spec.result.as_ref().filter(|source| source.kind == ResultKind::File) else { return Ok(()) };
-    let fields = FieldMap::new(spec, pod);
+    let fields = FieldMap::of_primary(spec, template, pod, primary);
     let mut errors = check_names(pod, &fields);
     let mount = match caller_mount(pod, &fields, primary, source.path()) {
         Ok(mount) => mount,

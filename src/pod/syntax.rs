@@ -23,6 +23,14 @@ fn name_part(bytes: &[u8]) -> bool {
     bytes.len() <= MAX_LABEL && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(allowed)
 }
 
+/// The name of a template.
+pub(super) fn template_name(name: &str) -> Result<(), String> {
+    if name_part(name.as_bytes()) {
+        return Ok(());
+    }
+    Err("must be 1 to 63 of A-Z, a-z, 0-9, '-', '_' and '.', with a letter or digit at both ends".into())
+}
+
 /// The key of a label or annotation.
 pub(super) fn label_key(key: &str) -> Result<(), String> {
     let (prefix, name) = match key.split_once('/') {

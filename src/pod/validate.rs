@@ -2,7 +2,7 @@
 //! refuse without saying which field of *our* request is meant, and what would break our own rules.
 //!
 //! ```text
-//! check_spec (the request) ─▶ check_manifest (its pod) ─▶ check_pod (after the merge)
+//! check_spec (the request) ─▶ check_manifest (template and manifest) ─▶ check_pod (after the merge)
 //!                                        everything else: the API server's 422 ─▶ fields::our_field
 //! ```
 //!
@@ -10,11 +10,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::fields::FieldMap;
 pub use super::fields::our_field;
 use super::syntax;
+pub use super::validate_pod::{check_manifest, check_pod, check_template};
 use crate::task::meta;
 use crate::task::policy::{MAX_GRACE_SECONDS, MAX_PENDING_GRACES, MAX_TIMEOUT_SECONDS, PendingGrace};
 use crate::task::reason::Waiting;
@@ -25,24 +23,22 @@ pub const MAX_ANNOTATION_BYTES: usize = 128 * 1024;
 /// Shortest lost timeout, seconds.
 pub const MIN_LOST_SECONDS: i64 = 60;
 
-const MANIFEST: &str = "spec.manifest";
-
 /// Collects violations.
 #[derive(Default)]
-struct Found(Vec<SpecError>);
+pub(super) struct Found(pub(super) Vec<SpecError>);
 
 impl Found {
-    fn add(&mut self, field: impl Into<String>, problem: impl Into<String>) {
+    pub(super) fn add(&mut self, field: impl Into<String>, problem: impl Into<String>) {
         self.0.push(SpecError::new(field, problem));
     }
 
-    fn check(&mut self, field: impl Into<String>, result: Result<(), String>) {
+    pub(super) fn check(&mut self, field: impl Into<String>, result: Result<(), String>) {
         if let Err(problem) = result {
             self.add(field, problem);
         }
     }
 
-    fn unique<'a>(&mut self, names: impl Iterator<Item = (String, &'a str)>) {
+    pub(super) fn unique<'a>(&mut self, names: impl Iterator<Item = (String, &'a str)>) {
         let mut seen = BTreeSet::new();
         for (field, name) in names {
             if !seen.insert(name) {
@@ -170,7 +166,7 @@ fn check_metadata(short: &ShortForm, found: &mut Found) {
     }
 }
 
-fn reserved(key: &str) -> Result<(), String> {
+pub(super) fn reserved(key: &str) -> Result<(), String> {
     if key.starts_with(meta::PREFIX) {
         return Err(format!("has the key {key:?}: what is below {} is set by podlaunch alone", meta::PREFIX));
     }
@@ -208,162 +204,6 @@ fn check_container(path: &str, parts: &Parts<'_>, found: &mut Found) {
     for (i, mount) in parts.mounts.iter().enumerate() {
         if !mount.path.starts_with('/') {
             found.add(format!("{path}.volume_mounts[{i}].mount_path"), "must be an absolute path");
-        }
-    }
-}
-
-/// Checks the manifest alone, before the short form is merged over it; `namespace` is the key's.
-pub fn check_manifest(base: &Value, namespace: &str) -> Vec<SpecError> {
-    let mut found = Found::default();
-    let metadata = &base["metadata"];
-    match &metadata["namespace"] {
-        Value::Null => {}
-        Value::String(own) if own == namespace => {}
-        _ => found.add(at("metadata.namespace"), format!("must be {namespace}, the key's, or absent")),
-    }
-    for field in ["labels", "annotations"] {
-        let path = format!("metadata.{field}");
-        check_text_map(&path, &metadata[field], &mut found);
-        for key in metadata[field].as_object().into_iter().flat_map(|map| map.keys()) {
-            found.check(at(&path), reserved(key));
-        }
-    }
-    for (path, list) in
-        [("metadata.finalizers", &metadata["finalizers"]), ("spec.schedulingGates", &base["spec"]["schedulingGates"])]
-    {
-        for (i, item) in list.as_array().into_iter().flatten().enumerate() {
-            let name = item.as_str().or_else(|| item["name"].as_str());
-            found.check(at(&format!("{path}[{i}]")), name.map_or(Ok(()), reserved));
-        }
-    }
-    if !metadata["finalizers"].is_null() && !metadata["finalizers"].is_array() {
-        found.add(at("metadata.finalizers"), "must be a list");
-    }
-    check_text_map("spec.nodeSelector", &base["spec"]["nodeSelector"], &mut found);
-    for list in ["containers", "initContainers", "volumes"] {
-        check_named_list(&format!("spec.{list}"), &base["spec"][list], &mut found);
-    }
-    for list in ["containers", "initContainers"] {
-        for (i, container) in base["spec"][list].as_array().into_iter().flatten().enumerate() {
-            check_container_text(&format!("spec.{list}[{i}]"), container, &mut found);
-        }
-    }
-    found.0
-}
-
-fn at(pod_field: &str) -> String {
-    format!("{MANIFEST}: {pod_field}")
-}
-
-fn check_text_map(path: &str, value: &Value, found: &mut Found) {
-    match value {
-        Value::Null => {}
-        Value::Object(map) => {
-            for (key, value) in map {
-                check_text(&format!("{path}[{key}]"), value, found);
-            }
-        }
-        _ => found.add(at(path), "must be a mapping"),
-    }
-}
-
-/// A bare `yes`, `on` or `1.10` in YAML is a boolean or a number where Kubernetes wants text.
-fn check_text(path: &str, value: &Value, found: &mut Found) {
-    let kind = match value {
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        _ => return,
-    };
-    found.add(at(path), format!("is {kind} and must be text: put it in quotes"));
-}
-
-fn check_named_list(path: &str, value: &Value, found: &mut Found) {
-    let items = match value {
-        Value::Null => return,
-        Value::Array(items) => items,
-        _ => return found.add(at(path), "must be a list"),
-    };
-    for (i, item) in items.iter().enumerate() {
-        if !item["name"].is_string() {
-            found.add(at(&format!("{path}[{i}].name")), "must be there and be text");
-        }
-    }
-    found.unique(
-        items
-            .iter()
-            .enumerate()
-            .filter_map(|(i, item)| Some((at(&format!("{path}[{i}].name")), item["name"].as_str()?))),
-    );
-}
-
-fn check_container_text(path: &str, container: &Value, found: &mut Found) {
-    for list in ["command", "args"] {
-        for (i, item) in container[list].as_array().into_iter().flatten().enumerate() {
-            check_text(&format!("{path}.{list}[{i}]"), item, found);
-        }
-    }
-    for (i, variable) in container["env"].as_array().into_iter().flatten().enumerate() {
-        check_text(&format!("{path}.env[{i}].value"), &variable["value"], found);
-        check_text(&format!("{path}.env[{i}].name"), &variable["name"], found);
-    }
-}
-
-/// Checks the merged pod: its containers, and what would make its end another than the task's.
-pub fn check_pod(spec: &TaskSpec, pod: &Value, primary: &str) -> Vec<SpecError> {
-    let mut found = Found::default();
-    let fields = FieldMap::new(spec, pod);
-    if spec.restart_policy.is_none() {
-        match pod["spec"]["restartPolicy"].as_str() {
-            None | Some("Never" | "OnFailure") => {}
-            Some(_) => found.add(at("spec.restartPolicy"), "must be Never or OnFailure: a task's pod must end"),
-        }
-    }
-    check_images(pod, &fields, &mut found);
-    check_restarts(pod, &fields, &mut found);
-    let names: Vec<&str> = names_of(pod, "containers").collect();
-    if !names.contains(&primary) {
-        let by_short = spec.primary.is_none() && spec.short.container_name.is_some();
-        let field = if by_short { "spec.container.name" } else { "spec.primary_container" };
-        found.add(field, format!("is {primary}, and the pod has no such container; it has: {}", names.join(", ")));
-    }
-    let ordinary: BTreeSet<&str> = names.into_iter().collect();
-    for (i, name) in names_of(pod, "initContainers").enumerate() {
-        if ordinary.contains(name) {
-            let field = fields.our_field(&format!("spec.initContainers[{i}].name"));
-            found.add(field, "is also the name of an ordinary container; it must be unique");
-        }
-    }
-    found.0
-}
-
-fn names_of<'a>(pod: &'a Value, list: &str) -> impl Iterator<Item = &'a str> {
-    pod["spec"][list].as_array().into_iter().flatten().filter_map(|container| container["name"].as_str())
-}
-
-fn check_images(pod: &Value, fields: &FieldMap<'_>, found: &mut Found) {
-    for list in ["containers", "initContainers"] {
-        for (i, container) in pod["spec"][list].as_array().into_iter().flatten().enumerate() {
-            if container["image"].as_str().is_none_or(str::is_empty) {
-                found.add(fields.our_field(&format!("spec.{list}[{i}].image")), "is required");
-            }
-        }
-    }
-}
-
-fn check_restarts(pod: &Value, fields: &FieldMap<'_>, found: &mut Found) {
-    for list in ["containers", "initContainers"] {
-        for (i, container) in pod["spec"][list].as_array().into_iter().flatten().enumerate() {
-            let path = format!("spec.{list}[{i}]");
-            let sidecar = list == "initContainers" && container["restartPolicy"] == "Always";
-            if !container["restartPolicy"].is_null() && !sidecar {
-                let problem = "is not allowed: a restart of one container would make its exit not final; \
-                               only an init container may have Always (a sidecar)";
-                found.add(fields.our_field(&format!("{path}.restartPolicy")), problem);
-            }
-            if container["restartPolicyRules"].as_array().is_some_and(|rules| !rules.is_empty()) {
-                let problem = "are not allowed: a restart of one container would make its exit not final";
-                found.add(fields.our_field(&format!("{path}.restartPolicyRules")), problem);
-            }
         }
     }
 }

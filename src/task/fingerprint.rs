@@ -48,6 +48,13 @@ pub fn fingerprint(spec: &TaskSpec) -> Result<Fingerprint, SpecError> {
     Ok(Fingerprint(format!("{VERSION}{}", data_encoding::HEXLOWER.encode(&digest))))
 }
 
+/// The hash of a parsed document, spelling aside: `sha256:` and 64 hex digits.
+pub fn content_hash(value: &Value) -> String {
+    let mut canonical = String::new();
+    write_canonical(value, &mut canonical);
+    format!("sha256:{}", data_encoding::HEXLOWER.encode(&Sha256::digest(canonical.as_bytes())))
+}
+
 /// JSON in the one spelling that is hashed.
 fn write_canonical(value: &Value, out: &mut String) {
     match value {
@@ -229,6 +236,8 @@ mod tests {
         assert_eq!(of(&base), of(&TaskSpec { logs: LogSelection::All, ..base.clone() }));
         let changed = [
             TaskSpec { primary: Some("a".into()), ..base.clone() },
+            TaskSpec { template: Some("a".into()), ..base.clone() },
+            TaskSpec { template: Some("b".into()), ..base.clone() },
             TaskSpec { termination_grace_seconds: Some(30), ..base.clone() },
             TaskSpec { restart_policy: Some(RestartPolicy::Never), ..base.clone() },
             TaskSpec { timeouts: Timeouts { execution: Some(1), ..Timeouts::default() }, ..base.clone() },

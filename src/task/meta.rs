@@ -25,6 +25,10 @@ pub const FINGERPRINT: &str = "podlaunch.dev/fingerprint";
 pub const PRIMARY: &str = "podlaunch.dev/primary";
 /// Annotation: the timeouts and log selection, JSON ([`crate::task::policy::StoredPolicy`]).
 pub const POLICY: &str = "podlaunch.dev/policy";
+/// Annotation: the template the pod was made from and its content, `NAME@sha256:…`.
+pub const TEMPLATE: &str = "podlaunch.dev/template";
+/// Annotation of a template itself: what it is for, for people. Never on a pod.
+pub const DESCRIPTION: &str = "podlaunch.dev/description";
 /// Annotation: W3C `traceparent` of the launch.
 pub const TRACEPARENT: &str = "podlaunch.dev/traceparent";
 /// Annotation: the recorded stop, JSON ([`crate::task::observation::Stop`]).

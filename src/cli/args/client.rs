@@ -120,6 +120,22 @@ pub struct CancelArgs {
     pub endpoint: EndpointArgs,
 }
 
+/// `podlaunch templates`.
+#[derive(Debug, Clone, Args)]
+pub struct TemplatesArgs {
+    /// Show this one, as YAML
+    #[arg(value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub name: String,
+
+    /// How they are printed
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    /// The server.
+    #[command(flatten)]
+    pub endpoint: EndpointArgs,
+}
+
 /// `podlaunch delete`.
 #[derive(Debug, Clone, Args)]
 pub struct DeleteArgs {

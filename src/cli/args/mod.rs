@@ -22,14 +22,14 @@ mod volume;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use client::{CancelArgs, DeleteArgs, GetArgs, InfoArgs, LogsArgs, ResultArgs};
+pub use client::{CancelArgs, DeleteArgs, GetArgs, InfoArgs, LogsArgs, ResultArgs, TemplatesArgs};
 pub use policy::AfterwardsArgs;
 pub use reference::{HelperFlag, HostEntry, KeyUse, Toleration};
 pub use run::{
     ContainerArgs, DryRun, MessagePolicy, PodArgs, PullPolicy, Restart, ResultFrom, RunArgs, RunFormat, RunOutputArgs,
     RunResultArgs, TimeoutArgs,
 };
-pub use serve::{LocalArgs, LogFormat, ReleaseFinalizersArgs, SecurityArgs, ServeArgs, ServeResultArgs};
+pub use serve::{LocalArgs, LogFormat, ReleaseFinalizersArgs, SecurityArgs, ServeArgs, ServeResultArgs, TemplateArgs};
 pub use target::{Server, Target};
 pub use value::{EnvSource, Format, Grace, Listen, LocalImage, Pair, Switch, TaskFormat, Text};
 pub use volume::{Access, Medium, Port, User, VolumeFlag, VolumeFrom};
@@ -90,6 +90,8 @@ pub enum ClientCommand {
     Cancel(CancelArgs),
     /// Release a finished task: its pod, its log and its result go; its outcome stays for a while
     Delete(DeleteArgs),
+    /// List the server's templates, or show one
+    Templates(TemplatesArgs),
     /// Show what the server is
     Info(InfoArgs),
 }
@@ -107,6 +109,7 @@ impl ClientCommand {
             Self::Result(args) => Target::Endpoint(args.endpoint.resolve()),
             Self::Cancel(args) => Target::Endpoint(args.endpoint.resolve()),
             Self::Delete(args) => Target::Endpoint(args.endpoint.resolve()),
+            Self::Templates(args) => Target::Endpoint(args.endpoint.resolve()),
         }
     }
 }

@@ -46,9 +46,38 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub result: ServeResultArgs,
 
+    /// What tasks have in common, and what they must have.
+    #[command(flatten)]
+    pub templates: TemplateArgs,
+
     /// Bounds and times.
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+/// Templates, and what is enforced.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Templates")]
+pub struct TemplateArgs {
+    /// Templates by name: a folder of NAME.yaml, NAME.yml or NAME.json, each a pod manifest; read again when they change
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+
+    /// Templates in ConfigMaps of the server's own namespace: their keys NAME.yaml or NAME.json. The labels that choose
+    /// them; followed as they change. A template of --templates wins over one of the same name
+    #[arg(
+        long,
+        value_name = "SELECTOR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "podlaunch.dev/templates=true"
+    )]
+    pub template_configmaps: Option<String>,
+
+    /// What every pod of a namespace gets, whatever is asked for: a YAML file of NAMESPACE (or "*"): patch. A launch
+    /// that contradicts it is refused; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub enforced: Option<PathBuf>,
 }
 
 /// Which cluster is served, and which part of it.

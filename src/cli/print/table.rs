@@ -144,6 +144,23 @@ fn container_state(status: &v1::ContainerStatus) -> String {
     }
 }
 
+/// Templates, a line each.
+pub(crate) fn templates(templates: &[v1::Template]) -> String {
+    if templates.is_empty() {
+        return "the server has no templates: see `podlaunch serve --templates`\n".to_owned();
+    }
+    let mut rows = vec![["NAME", "CONTENT", "FROM", "DESCRIPTION"].map(str::to_owned)];
+    rows.extend(templates.iter().map(|template| {
+        let hash = template.content_hash.trim_start_matches("sha256:");
+        let short = hash.get(..12).unwrap_or(hash);
+        [&template.name, short, &template.origin, &template.description].map(sanitize)
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (a, b, c) = (width(0), width(1), width(2));
+    let line = |[name, hash, origin, text]: &[String; 4]| format!("{name:a$}  {hash:b$}  {origin:c$}  {text}");
+    rows.iter().map(|row| format!("{}\n", line(row).trim_end())).collect()
+}
+
 /// A server.
 pub(crate) fn info(info: &v1::GetServerInfoResponse) -> String {
     let mut fields = Fields::default();

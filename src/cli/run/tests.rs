@@ -402,3 +402,16 @@ async fn outputs_that_nobody_reads_hold_neither_cancel_nor_leaving_back() {
     assert_eq!(status.code(), 130);
     assert_eq!(fake.cancels().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn templates_are_listed_and_shown() {
+    let fake = Fake::new(Vec::new(), []);
+    let left = finish(&fake, command(&["templates"])).await;
+    let expected = "NAME  CONTENT       FROM      DESCRIPTION\ngpu   abababababab  gpu.yaml  for training\n";
+    assert_eq!((left.status, String::from_utf8_lossy(&left.out).as_ref()), (0, expected));
+    let left = finish(&fake, command(&["templates", "gpu"])).await;
+    assert_eq!(String::from_utf8_lossy(&left.out), "spec:\n  priority: 1\n");
+    let left = finish(&fake, command(&["templates", "gpu", "-o", "json"])).await;
+    let line: Value = serde_json::from_slice(&left.out).expect("JSON");
+    assert_eq!((line["name"].as_str(), line["manifest"]["spec"]["priority"].as_i64()), (Some("gpu"), Some(1)));
+}

@@ -241,6 +241,24 @@ impl PodlaunchService for Service {
         }))
     }
 
+    async fn list_templates(
+        &self,
+        request: Request<v1::ListTemplatesRequest>,
+    ) -> Result<Response<v1::ListTemplatesResponse>, Status> {
+        let manifest = match request.into_inner().name.as_str() {
+            "" => String::new(),
+            _ => r#"{"spec":{"priority":1}}"#.to_owned(),
+        };
+        let template = v1::Template {
+            name: "gpu".to_owned(),
+            description: "for training".to_owned(),
+            content_hash: format!("sha256:{}", "ab".repeat(32)),
+            origin: "gpu.yaml".to_owned(),
+            manifest,
+        };
+        Ok(Response::new(v1::ListTemplatesResponse { templates: vec![template] }))
+    }
+
     async fn watch_tasks(&self, _: Request<v1::WatchTasksRequest>) -> Result<Response<Self::WatchTasksStream>, Status> {
         Err(Status::unimplemented("watch_tasks"))
     }

@@ -75,7 +75,7 @@ impl Manifest {
 }
 
 /// The one YAML or JSON document of `text`, whole floats as integers; none where there is nothing.
-pub(super) fn document(field: &str, text: &str) -> Result<Option<Value>, SpecError> {
+pub fn document(field: &str, text: &str) -> Result<Option<Value>, SpecError> {
     let parsed = serde_saphyr::from_multiple_with_options(text, options());
     let mut documents: Vec<Value> = parsed.map_err(|error| describe(field, &error))?;
     documents.retain(|document| !document.is_null());

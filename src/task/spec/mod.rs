@@ -1,10 +1,10 @@
 //! What is to run: the task spec, parsed and typed.
 //!
 //! ```text
-//! request ──api──▶ TaskSpec { manifest, short form, primary, timeouts, grace, restart policy, logs }
+//! request ──api──▶ TaskSpec { template, manifest, short form, primary, timeouts, grace, restart policy, logs }
 //!                     │  manifest text ──Manifest::parse──▶ one pod template as JSON
 //!                     ├─▶ fingerprint   (what counts is what serializes here)
-//!                     └─▶ pod::build    (manifest, then short form, then our own fields)
+//!                     └─▶ pod::build    (template, manifest, short form, what is enforced, our own fields)
 //! ```
 //!
 //! Every field that is not set is left out when a spec is serialized, so that a field added to a
@@ -24,7 +24,7 @@ pub use container::{
     PullPolicy, Resources,
 };
 pub use fragment::{Fragment, FragmentShape, MAX_FRAGMENT_BYTES};
-pub use manifest::{MAX_MANIFEST_BYTES, Manifest};
+pub use manifest::{MAX_MANIFEST_BYTES, Manifest, document as parse_document};
 pub use short::{HostAlias, Network, Placement, ShortForm, Toleration};
 pub use volume::{DownwardFile, DownwardSource, KeyFile, ProjectedSource, Volume, VolumeSource};
 
@@ -74,6 +74,9 @@ impl RestartPolicy {
 /// What is to run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct TaskSpec {
+    /// Name of the server's template, below the manifest. It enters the fingerprint by its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// The pod manifest, below the short form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Manifest>,

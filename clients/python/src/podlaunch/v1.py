@@ -123,6 +123,11 @@ from podlaunch._gen.podlaunch.v1.server_info_pb2 import (
     RetentionInfo,
     ScopeStatus,
 )
+from podlaunch._gen.podlaunch.v1.template_pb2 import (
+    ListTemplatesRequest,
+    ListTemplatesResponse,
+    Template,
+)
 from podlaunch._gen.podlaunch.v1.watch_pb2 import (
     Heartbeat,
     Removed,
@@ -193,6 +198,8 @@ __all__ = [
     "Limits",
     "ListTasksRequest",
     "ListTasksResponse",
+    "ListTemplatesRequest",
+    "ListTemplatesResponse",
     "LogChunk",
     "LogEnd",
     "LogGap",
@@ -226,6 +233,7 @@ __all__ = [
     "TaskResult",
     "TaskSpec",
     "TaskTimes",
+    "Template",
     "Termination",
     "Timeouts",
     "Toleration",

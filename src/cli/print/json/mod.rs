@@ -8,6 +8,7 @@ mod event;
 mod info;
 mod outcome;
 mod task;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::proto::v1;
 pub(crate) use event::{EventJson, ValidatedJson, accepted, end_of_available};
 pub(crate) use info::InfoJson;
 pub(crate) use task::{CancelledJson, TaskJson};
+pub(crate) use template::TemplateJson;
 
 /// One line of JSON, newline included.
 pub(crate) fn line(value: &impl Serialize) -> Vec<u8> {

@@ -9,6 +9,7 @@ from podlaunch._gen.podlaunch.v1 import launch_pb2 as podlaunch_dot_v1_dot_launc
 from podlaunch._gen.podlaunch.v1 import query_pb2 as podlaunch_dot_v1_dot_query__pb2
 from podlaunch._gen.podlaunch.v1 import result_pb2 as podlaunch_dot_v1_dot_result__pb2
 from podlaunch._gen.podlaunch.v1 import server_info_pb2 as podlaunch_dot_v1_dot_server__info__pb2
+from podlaunch._gen.podlaunch.v1 import template_pb2 as podlaunch_dot_v1_dot_template__pb2
 from podlaunch._gen.podlaunch.v1 import watch_pb2 as podlaunch_dot_v1_dot_watch__pb2
 
 
@@ -129,6 +130,11 @@ class PodlaunchServiceStub(object):
                 '/podlaunch.v1.PodlaunchService/AcknowledgeEvents',
                 request_serializer=podlaunch_dot_v1_dot_acknowledge__pb2.AcknowledgeEventsRequest.SerializeToString,
                 response_deserializer=podlaunch_dot_v1_dot_acknowledge__pb2.AcknowledgeEventsResponse.FromString,
+                )
+        self.ListTemplates = channel.unary_unary(
+                '/podlaunch.v1.PodlaunchService/ListTemplates',
+                request_serializer=podlaunch_dot_v1_dot_template__pb2.ListTemplatesRequest.SerializeToString,
+                response_deserializer=podlaunch_dot_v1_dot_template__pb2.ListTemplatesResponse.FromString,
                 )
         self.GetServerInfo = channel.unary_unary(
                 '/podlaunch.v1.PodlaunchService/GetServerInfo',
@@ -322,6 +328,15 @@ class PodlaunchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTemplates(self, request, context):
+        """Lists the templates this server has, for TaskSpec.template; with a name gives that one whole.
+
+        A template that is not there is INVALID_ARGUMENT / TEMPLATE_UNKNOWN, as in a launch. Costs nothing. Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetServerInfo(self, request, context):
         """Says what this server is: version, clusters, limits, retention and which features it has.
 
@@ -388,6 +403,11 @@ def add_PodlaunchServiceServicer_to_server(servicer, server):
                     servicer.AcknowledgeEvents,
                     request_deserializer=podlaunch_dot_v1_dot_acknowledge__pb2.AcknowledgeEventsRequest.FromString,
                     response_serializer=podlaunch_dot_v1_dot_acknowledge__pb2.AcknowledgeEventsResponse.SerializeToString,
+            ),
+            'ListTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTemplates,
+                    request_deserializer=podlaunch_dot_v1_dot_template__pb2.ListTemplatesRequest.FromString,
+                    response_serializer=podlaunch_dot_v1_dot_template__pb2.ListTemplatesResponse.SerializeToString,
             ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
@@ -642,6 +662,23 @@ class PodlaunchService(object):
         return grpc.experimental.unary_unary(request, target, '/podlaunch.v1.PodlaunchService/AcknowledgeEvents',
             podlaunch_dot_v1_dot_acknowledge__pb2.AcknowledgeEventsRequest.SerializeToString,
             podlaunch_dot_v1_dot_acknowledge__pb2.AcknowledgeEventsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/podlaunch.v1.PodlaunchService/ListTemplates',
+            podlaunch_dot_v1_dot_template__pb2.ListTemplatesRequest.SerializeToString,
+            podlaunch_dot_v1_dot_template__pb2.ListTemplatesResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
