@@ -3,6 +3,7 @@
 //! Every test has a server of its own behind a proxy. What the API server was asked is counted by rules that do nothing.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -201,8 +202,9 @@ fn connections_that_go_silent() {
         let frozen = behind.proxy.freeze();
         assert!(frozen >= 2, "{frozen} connections are half-open: the watch's and the follow's");
         let before = behind.proxy.counts().accepted.load(Ordering::SeqCst);
-        // Longer than the guard would be what the watch's own time-out takes.
-        let task = stream.collect().await;
+        // Pings take half a minute; the watch's own time-out would take more than three.
+        let pings = Duration::from_secs(150);
+        let task = tokio::time::timeout(pings, stream.collect()).await.expect("pings find it out");
         task.assert_exit_code(4);
         task.assert_output(b"one\ntwo\n");
         assert!(behind.proxy.counts().accepted.load(Ordering::SeqCst) > before, "by new connections");

@@ -21,6 +21,7 @@ mod exits;
 mod faults_kit;
 mod faults_launch;
 mod faults_logs;
+mod faults_node;
 mod faults_watch;
 mod features;
 mod identity;
