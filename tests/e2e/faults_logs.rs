@@ -245,6 +245,65 @@ fn lines_that_are_rotated_away() {
     });
 }
 
+/// Nothing is left after the last rotation: no line comes again, and the end comes all the same.
+#[test]
+fn an_empty_file_at_the_end() {
+    run(async |t| {
+        let Some(faults) = faults::of(t) else { return };
+        let gate = Gate::new();
+        let mut stream = launch(t, t, "task", &format!("{}; {}", print(1, 10), gate.wait())).await;
+        stream.until_line("line 10\n").await;
+        faults.act_on_log(&stream.seen.pod().name, json!({"act": "rotate_log"})).await;
+        gate.open();
+        let task = stream.collect().await;
+        assert_eq!(task.outcome().state(), TaskState::Succeeded);
+        assert_eq!(numbers(&task), (1..=10).collect::<Vec<_>>());
+        let delivery = task.delivery("main");
+        assert_ne!(delivery.verdict(), DeliveryVerdict::Complete, "that it was all cannot be known: {delivery:?}");
+        // Who comes now gets nothing, and is told that this is not everything.
+        let late = t.attach_anew(task.key()).await.expect("it is known").collect().await;
+        assert_eq!(late.output(), b"");
+        assert_eq!(late.outcome_bytes(), task.outcome_bytes());
+    });
+}
+
+/// The clock of the stamps steps back under an open follow, and while the reader is away.
+#[test]
+fn a_clock_that_steps_back() {
+    run(async |t| {
+        let Some(faults) = faults::of(t) else { return };
+        let back = json!({"act": "skew_log", "offset_ms": -3_600_000});
+        // Under an open follow that is cut afterwards.
+        let end = stored(&lines(1, 15));
+        faults.plan("later", follow(json!({"do": "cut", "after": end, "by": "stream"})).times(1)).await;
+        let mut task = InThree::start(t, t).await;
+        faults.act_on_log(&task.pod, back.clone()).await;
+        task.gates[0].open();
+        task.stream.until_line("line 20\n").await;
+        task.gates[1].open();
+        let seen = task.stream.collect().await;
+        seen.assert_succeeded(lines(1, 30).as_bytes());
+        assert_eq!(faults.fired("later").await, 1);
+    });
+    run(async |t| {
+        let Some(faults) = faults::of(t) else { return };
+        let back = json!({"act": "skew_log", "offset_ms": -3_600_000});
+        away_after_line_10(&faults).await;
+        let mut task = InThree::start(t, t).await;
+        faults.until_fired("away", 1).await;
+        faults.act_on_log(&task.pod, back).await;
+        task.gates[0].open();
+        task.printed(t, 20).await;
+        faults.remove("away").await;
+        // Not only at the end: the lines come while the container runs.
+        task.stream.until_line("line 20\n").await;
+        task.gates[1].open();
+        let seen = task.stream.collect().await;
+        seen.assert_succeeded(lines(1, 30).as_bytes());
+        assert_eq!(faults.fired("cut").await, 1);
+    });
+}
+
 /// Many lines of one stamp, and stamps out of order, read in pieces.
 #[test]
 fn stamps_that_are_equal_or_out_of_order() {
