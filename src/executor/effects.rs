@@ -20,7 +20,7 @@ use super::Executor;
 use super::records::is_refused;
 use super::table::{Entry, Fed, Presence};
 use crate::cluster::{ApiFailure, PatchAnswer, PatchOp};
-use crate::task::machine::{Effect, Input};
+use crate::task::machine::{Effect, End, Input};
 use crate::task::{Outcome, meta};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -58,8 +58,8 @@ impl Executor {
                 Effect::StoreOutcome(outcome) => {
                     self.spawn(async move { here.store_outcome(&task, &outcome).await }.instrument(span));
                 }
-                Effect::StoreRecord(outcome) => {
-                    self.spawn(async move { here.store_record(&task, &outcome).await }.instrument(span));
+                Effect::StoreRecord { outcome, end } => {
+                    self.spawn(async move { here.store_record(&task, &outcome, end).await }.instrument(span));
                 }
             }
         }
@@ -96,7 +96,7 @@ impl Executor {
                 Ok(PatchAnswer::Gone) => return self.confirm_gone(entry).await,
                 Err(error) if is_refused(&error) => {
                     warn!(error = %entry.chain(&error), "the pod refuses its outcome: it is recorded beside it");
-                    return self.store_record(entry, outcome).await;
+                    return self.store_record(entry, outcome, End::Watched).await;
                 }
                 Err(error) => warn!(error = %entry.chain(&error), "the outcome could not be stored; repeating"),
             }

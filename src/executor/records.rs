@@ -18,13 +18,14 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tracing::{info, warn};
 
+use super::duty::RECORD_SETTLES;
 use super::effects::Backoff;
 use super::stop::StopRequest;
 use super::table::{Entry, Presence, RecordFed};
 use super::watches::chain;
 use super::{ExecError, Executor};
 use crate::cluster::{ApiFailure, RecordAnswer, RecordItem, StoredRecord, watch_records};
-use crate::task::machine::Input;
+use crate::task::machine::{End, Input};
 use crate::task::observation::{StopCause, StoredOutcome};
 use crate::task::{Outcome, Record};
 
@@ -202,7 +203,10 @@ impl Executor {
     }
 
     /// Decides the outcome of a pod that is gone: by the first record written.
-    pub(super) async fn store_record(&self, entry: &Arc<Entry>, outcome: &Outcome) {
+    pub(super) async fn store_record(&self, entry: &Arc<Entry>, outcome: &Outcome, end: End) {
+        if end == End::Missed {
+            self.leave_it_to_others(entry).await;
+        }
         let stored = StoredOutcome { text: outcome.to_text(), outcome: outcome.clone() };
         let seen = entry.view().observation;
         let record = Record::of(&seen, stored.clone(), self.window(), Timestamp::now());
@@ -225,6 +229,14 @@ impl Executor {
             }
             backoff.wait().await;
         }
+    }
+
+    /// Gives a replica that saw how the pod ended, or stored its outcome, the time to record that.
+    async fn leave_it_to_others(&self, entry: &Entry) {
+        let mut changed = entry.subscribe();
+        let recorded = async { while entry.view().outcome.is_none() && changed.changed().await.is_ok() {} };
+        // If nobody does, what this replica knows is all there is.
+        let _ = tokio::time::timeout(RECORD_SETTLES.unsigned_abs(), recorded).await;
     }
 
     /// Says once that keys do not outlive their pods here.

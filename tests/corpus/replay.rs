@@ -210,7 +210,7 @@ impl Replay {
         for effect in step.effects {
             match effect {
                 Effect::StoreOutcome(outcome) => self.store(now, *outcome),
-                Effect::StoreRecord(outcome) => self.record(now, *outcome),
+                Effect::StoreRecord { outcome, .. } => self.record(now, *outcome),
                 Effect::Recheck { at } => self.recheck = Some(at),
             }
         }

@@ -313,3 +313,31 @@ async fn replays_record(client: &crate::harness::podlaunch::Podlaunch, first: &C
     let again = client.attach(attached).await.expect("it is known").collect().await;
     assert_eq!(again.outcome_bytes(), first.outcome_bytes());
 }
+
+/// A pod with the labels and annotations of one of ours, outcome included, under another name: never touched (G8).
+#[test]
+fn a_copy_of_a_pod_is_left_alone() {
+    run(async |t| {
+        let instance = unique_instance();
+        let server = Server::start_with(&instance, &["--retain-success", "2s"]);
+        let client = server.connect().await;
+        let task = client.launch(t.request("original", sh("true"))).await.expect("accepted").collect().await;
+        let mut copy = t.cluster.pod(&task.pod().name).await;
+        let metadata = std::mem::take(&mut copy.metadata);
+        copy.metadata.name = Some("copy".to_owned());
+        copy.metadata.labels = metadata.labels;
+        copy.metadata.annotations = metadata.annotations;
+        copy.status = None;
+        if let Some(spec) = &mut copy.spec {
+            spec.node_name = None;
+        }
+        t.cluster.pods().create(&Default::default(), &copy).await.expect("a copy");
+        pod_gone(t, &task.pod().name).await;
+        // What was done to the original would be done to the copy at the same time or before.
+        let copy = t.cluster.pod("copy").await;
+        assert!(copy.metadata.deletion_timestamp.is_none(), "{:?}", copy.metadata);
+        let latest = v1::TaskKey { attempt: 0, ..task.key() };
+        let task = client.get(latest).await.expect("its record is there");
+        assert_eq!(task.source(), TaskSource::Record);
+    });
+}

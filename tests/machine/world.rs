@@ -298,7 +298,7 @@ impl World {
         for effect in step.effects {
             match effect {
                 Effect::StoreOutcome(outcome) => self.replicas[r].to_store = Some(Store::OnPod(*outcome)),
-                Effect::StoreRecord(outcome) => self.replicas[r].to_store = Some(Store::Record(*outcome)),
+                Effect::StoreRecord { outcome, .. } => self.replicas[r].to_store = Some(Store::Record(*outcome)),
                 Effect::Recheck { at } => self.replicas[r].tick = Some(at),
             }
         }

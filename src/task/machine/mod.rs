@@ -77,14 +77,28 @@ pub enum Effect {
     /// Store this as the outcome: one patch that tests uid and resourceVersion. The patched pod is
     /// fed back as [`Input::Pod`]; when the test fails, the pod that is there now.
     StoreOutcome(Box<Outcome>),
-    /// The pod is gone and its outcome was never stored: create the outcome record with this one. Whatever record is
-    /// there afterwards is fed back as [`Input::Recorded`].
-    StoreRecord(Box<Outcome>),
+    /// The pod is gone and its outcome was not seen to be stored: create the outcome record with this one. Whatever
+    /// record is there afterwards is fed back as [`Input::Recorded`].
+    StoreRecord {
+        /// The outcome as far as this replica can tell.
+        outcome: Box<Outcome>,
+        /// How the end was learnt of.
+        end: End,
+    },
     /// Feed [`Input::Tick`] at this time (podlaunch's clock).
     Recheck {
         /// When.
         at: Timestamp,
     },
+}
+
+/// How the end of a pod was learnt of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The watch showed its last version: nobody knows more.
+    Watched,
+    /// It was not there any more: another replica may have seen how it ended, and its word counts more.
+    Missed,
 }
 
 /// How long after its grace the end of a container is waited for, seconds.
@@ -284,7 +298,7 @@ impl Row {
         self.presence = Presence::Gone;
         let before = self.before();
         let watched = last.filter(|l| l.resource_version >= self.observation.resource_version);
-        let how = if watched.is_some() { outcome::decide_gone } else { outcome::decide_vanished };
+        let end = if watched.is_some() { End::Watched } else { End::Missed };
         if let Some(last) = watched {
             let previous = std::mem::replace(&mut self.observation, last);
             self.show(Some(&previous), now, step);
@@ -292,7 +306,12 @@ impl Row {
         match self.observation.outcome.clone() {
             Some(stored) => self.finish(Arc::new(stored), now, step),
             None if self.outcome.is_none() => {
-                step.effects.push(Effect::StoreRecord(Box::new(how(&self.observation, before))))
+                let how = match end {
+                    End::Watched => outcome::decide_gone,
+                    End::Missed => outcome::decide_vanished,
+                };
+                let outcome = Box::new(how(&self.observation, before));
+                step.effects.push(Effect::StoreRecord { outcome, end });
             }
             None => {}
         }

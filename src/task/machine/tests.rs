@@ -193,7 +193,7 @@ fn stored(outcome: &Outcome) -> Arc<StoredOutcome> {
 }
 
 fn to_record(fed: &Fed) -> Outcome {
-    let [Effect::StoreRecord(outcome)] = &fed.last.effects[..] else { panic!("{:?}", fed.last.effects) };
+    let [Effect::StoreRecord { outcome, .. }] = &fed.last.effects[..] else { panic!("{:?}", fed.last.effects) };
     Outcome::clone(outcome)
 }
 
