@@ -7,7 +7,8 @@
 # 2. A client pod finds the Service in its environment, launches over mTLS, and the task's lines arrive;
 #    without a certificate, and in plaintext, nothing does.
 # 3. Under the rules as they are every step of `scenario` passes and nothing is forbidden (audit log, server's log);
-#    what is asked is what the rules say. With any one right taken away a step fails.
+#    what is asked is what the rules say. With any one right taken away a step fails. The rights on records and on the
+#    Lease are taken away from a server each, all at once: what shows their lack takes its time.
 # 4. deploy/airflow/sidecar.yaml in a pod as the Airflow chart makes it: its user reaches the socket.
 # 5. `helm upgrade` keeps certificates and renews them when told; cluster-wide rights; the documented way out.
 #
@@ -32,12 +33,14 @@ readonly home=deploy-$id tasks=deploy-$id-tasks
 readonly image=localhost/podlaunch:deploy-$id
 name=pl-podlaunch # the release that is looked at
 readonly account=system:serviceaccount:$home:$name role=$home-$name
+instance=deploy-$id
 readonly task_image=busybox:1
 work=$(mktemp -d)
 
 finish() {
   local status=$?
   [ $status = 0 ] || diagnose || true
+  [ -z "$(jobs -p)" ] || { kill $(jobs -p) 2>/dev/null; wait; } || true
   # Finalizers first: a namespace does not end while one holds a pod.
   release_finalizers "$tasks" >/dev/null 2>&1 || true
   kubectl delete --ignore-not-found --wait=false namespace "$home" "$tasks" >/dev/null 2>&1 || true
@@ -77,11 +80,11 @@ kubectl label namespace "$home" pod-security.kubernetes.io/enforce=restricted >/
 low=$((150 + RANDOM % 90))
 address=10.96.0.$low wide_address=10.96.0.$((low + 1))
 values=(--set "image.repository=${image%:*}" --set "image.tag=${image##*:}" --set image.pullPolicy=Never
-  --set "server.instance=deploy-$id" --set "server.logLevel=info\,podlaunch=debug")
+  --set "server.logLevel=info\,podlaunch=debug" --set server.idempotencyWindow=40s)
 
 say "helm template --skip-tests | kubectl apply"
 "$helm" template pl "$chart" --skip-tests --namespace "$home" --kube-version "$KUBE_VERSION" "${values[@]}" \
-  --set "scope.namespaces={$tasks}" --set "service.clusterIP=$address" >"$work/manifest.yaml"
+  --set "server.instance=$instance" --set "scope.namespaces={$tasks}" --set "service.clusterIP=$address" >"$work/manifest.yaml"
 kubectl apply -f "$work/manifest.yaml" >/dev/null
 kubectl -n "$home" rollout status "deployment/$name" --timeout=90s >/dev/null
 pod=$(kubectl -n "$home" get pods -l app.kubernetes.io/name=podlaunch -o jsonpath='{.items[0].metadata.name}')
@@ -179,18 +182,91 @@ scenario() { # suffix namespace
     --image "$task_image" -- true >/dev/null 2>"$work/err" || { echo "launch: $(words "$work/err")"; return 1; }
   server cancel --namespace "$ns" "wait-$n" >/dev/null 2>"$work/err" ||
     { echo "cancel of a pod without a node: $(words "$work/err")"; return 1; }
-  kubectl -n "$ns" wait --for=delete pod -l "podlaunch.dev/task=wait-$n" --timeout=15s >/dev/null 2>&1 ||
+  kubectl -n "$ns" wait --for=delete pod -l "podlaunch.dev/task=wait-$n" --timeout=30s >/dev/null 2>&1 ||
     { echo "cancel: the pod is still there"; return 1; }
 }
 
-# The server anew, so that no watch from before lives on.
+# The server anew, so that no watch from before lives on; when it is the keeper, for the steps wait for what that does.
 restart() {
-  kubectl -n "$home" delete pod -l "app.kubernetes.io/instance=${1:-pl}" --grace-period=1 >/dev/null
+  kubectl -n "$home" delete pod -l "app.kubernetes.io/instance=${name%-podlaunch}" --grace-period=10 >/dev/null
   kubectl -n "$home" rollout status "deployment/$name" --timeout=60s >/dev/null 2>&1 || true
+  eventually 30 is_held || true
+}
+of_lease() { kubectl -n "$home" get lease "podlaunch-$instance" -o "jsonpath={.spec.$1}" 2>/dev/null; }
+# By the pod that is there now.
+is_held() {
+  local holder
+  holder=$(of_lease holderIdentity)
+  [ -n "$holder" ] && kubectl -n "$home" get pod "${holder%%_*}" >/dev/null 2>&1
 }
 
-grant() { # rules as JSON
-  kubectl -n "$tasks" patch role "$role" --type merge --patch "{\"rules\": $1}" >/dev/null
+eventually() { # seconds command...
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.5
+  done
+}
+
+# What of a task outlives its pod: recorded, deleted when its time is over, also by a server that was started since,
+# and written anew for the key's next use. As `scenario`.
+records_scenario() { # suffix namespace
+  local n=recorded-$1 ns=$2
+  record() {
+    kubectl -n "$home" get configmaps -o json \
+      -l "podlaunch.dev/record,podlaunch.dev/instance=$instance,podlaunch.dev/task=$n" >"$work/record"
+    python3 -c 'import json, sys; print(json.dumps([one["data"] for one in json.load(open(sys.argv[1]))["items"]]))' "$work/record"
+  }
+  is_there() { [ "$(record)" != "[]" ]; }
+  is_gone() { [ "$(record)" = "[]" ]; }
+  is_another() { is_there && [ "$(record)" != "$first" ]; }
+  run() { server run --retry-for 8s --namespace "$ns" --task-id "$n" --image "$task_image" "$@" -- sleep 3 >"$work/out" 2>&1; }
+  release() { server delete --namespace "$ns" --attempt 1 "$n" >"$work/out" 2>&1; }
+
+  run || { echo "run: $(tail -n 1 "$work/out")"; return 1; }
+  release || { echo "delete: $(tail -n 1 "$work/out")"; return 1; }
+  eventually 30 is_there || { echo "records: none of a task that was released"; return 1; }
+  local first
+  first=$(record)
+  # As it will be put back: of a pod that was there before.
+  python3 - "$work/record" >"$work/earlier" <<'PYTHON'
+import json, sys
+one = json.load(open(sys.argv[1]))["items"][0]
+one["metadata"] = {key: one["metadata"][key] for key in ("name", "namespace", "labels")}
+print(json.dumps({"apiVersion": "v1", "kind": "ConfigMap", **one}))
+PYTHON
+  kubectl -n "$ns" wait --for=delete pod -l "podlaunch.dev/instance=$instance,podlaunch.dev/task=$n" --timeout=45s >/dev/null 2>&1 ||
+    { echo "delete: the pod of a task that was released is still there"; return 1; }
+  restart
+  eventually 120 is_gone || { echo "records: one whose time is over stays"; return 1; }
+  # As another replica would: one whose time is over, so the keeper deletes what it sees.
+  kubectl create -f "$work/earlier" >/dev/null
+  eventually 20 is_gone || { echo "records: one that another replica wrote is not seen"; return 1; }
+  run --detach || { echo "run again: $(tail -n 1 "$work/out")"; return 1; }
+  kubectl create -f "$work/earlier" >/dev/null
+  run || { echo "attach: $(tail -n 1 "$work/out")"; return 1; }
+  release || { echo "delete again: $(tail -n 1 "$work/out")"; return 1; }
+  eventually 30 is_another || { echo "records: the one of an earlier pod is not replaced"; return 1; }
+}
+
+# Who is the keeper: one takes the Lease, renews it, and takes it over from one that is gone. As `scenario`.
+lease_scenario() {
+  local renewed
+  is_renewed() { [ "$(of_lease renewTime)" != "$renewed" ]; }
+  eventually 30 is_held || { echo "lease: nobody holds it"; return 1; }
+  renewed=$(of_lease renewTime)
+  eventually 20 is_renewed || { echo "lease: it is not renewed"; return 1; }
+  kubectl -n "$home" patch lease "podlaunch-$instance" --type merge --patch '{"spec": {"holderIdentity": "one-that-is-gone"}}' >/dev/null
+  eventually 60 is_held || { echo "lease: it is not taken over from a replica that is gone"; return 1; }
+}
+
+grant() { # role namespace rules
+  kubectl -n "$2" patch role "$1" --type merge --patch "{\"rules\": $3}" >/dev/null
+}
+
+rules_of() { # role namespace
+  kubectl -n "$2" get role "$1" -o json | python3 -c 'import json,sys; print(json.dumps(json.load(sys.stdin)["rules"]))'
 }
 
 # Each "resource verb" of the rules, and the rules without it.
@@ -209,28 +285,71 @@ PYTHON
 
 say "the scenario under the rules as they are"
 scenario whole "$tasks" || fail "the scenario does not pass with all rights"
-rules=$(kubectl -n "$tasks" get role "$role" -o json | python3 -c 'import json,sys; print(json.dumps(json.load(sys.stdin)["rules"]))')
+records_scenario whole "$tasks" || fail "the scenario of records does not pass with all rights"
+lease_scenario || fail "the scenario of the Lease does not pass with all rights"
+rules=$(rules_of "$role" "$tasks")
+record_rules=$(rules_of "$role-records" "$home")
 
 if kubectl -n "$home" logs "deployment/$name" | grep -i 'forbidden'; then
   fail "the server was refused something"
 fi
 if [ -n "$audit" ]; then
-  python3 "$deploy/tests/audit.py" "$audit" "$account" "$rules" || fail "the audit log and the rules disagree"
+  python3 "$deploy/tests/audit.py" "$audit" "$account" "${rules%]}, ${record_rules#[}" || fail "the audit log and the rules disagree"
 else
   say "no audit log: what was asked is not compared with the rules"
 fi
 may() { kubectl auth can-i "$@" --as "$account" >/dev/null 2>&1; }
 may create pods -n "$tasks" || fail "the account may not create pods where it serves"
 for more in "create pods -n $home" "create pods -n default" "get secrets -n $tasks" "get secrets -n $home" \
-  "create pods --subresource=exec -n $tasks" "update pods -n $tasks" "patch pods --subresource=status -n $tasks" "list nodes" "list namespaces"; do
+  "get configmaps -n $tasks" "get leases/another -n $home" "create pods --subresource=exec -n $tasks" \
+  "update pods -n $tasks" "patch pods --subresource=status -n $tasks" "list nodes" "list namespaces"; do
   # shellcheck disable=SC2086
   if may $more; then fail "the account may $more"; fi
+done
+
+# Servers that each lack one of the rights in the namespace of records.
+without() { # number resource verb: that many lines down in `rights`
+  local n=$1 resource=$2 verb=$3 own rest
+  name=without$n-podlaunch instance=without$n-$id work=$work/without$n
+  mkdir "$work"
+  "$helm" template "without$n" "$chart" --skip-tests --namespace "$home" --kube-version "$KUBE_VERSION" "${values[@]}" \
+    --set "server.instance=$instance" --set "scope.namespaces={$tasks}" --set listener.enabled=false \
+    --set replicaCount=0 | kubectl apply -f - >/dev/null
+  # Its own rules, for they name its own Lease.
+  own=$(rules_of "$home-$name-records" "$home")
+  rest=$(rights "$own" | sed -n "${n}p" | cut -f 3)
+  [ -n "$rest" ] || exit 2
+  grant "$home-$name-records" "$home" "$rest"
+  kubectl -n "$home" scale "deployment/$name" --replicas=1 >/dev/null
+  kubectl -n "$home" rollout status "deployment/$name" --timeout=120s >/dev/null
+  case $resource in
+    configmaps) records_scenario "without-$n" "$tasks" ;;
+    leases) lease_scenario ;;
+    *) echo "no scenario knows $resource"; exit 2 ;;
+  esac >"$work/step" && exit 3
+  kubectl -n "$home" scale "deployment/$name" --replicas=0 >/dev/null
+  say "without $resource $verb: $(cut -c 1-160 "$work/step")"
+}
+records_count=0
+declare -A jobs
+while IFS=$'\t' read -r resource verb _; do
+  records_count=$((records_count + 1))
+  (trap - EXIT; without "$records_count" "$resource" "$verb") </dev/null &
+  jobs[$!]="$resource $verb"
+done < <(rights "$record_rules")
+[ $records_count -gt 0 ] || fail "the role for records has no rules"
+# All of them before the next steps, whose own waits would be too short for a machine that does so much.
+for job in "${!jobs[@]}"; do
+  status=0
+  wait "$job" || status=$?
+  [ $status != 3 ] || fail "without ${jobs[$job]} nothing fails: the right is not needed, or its scenario does not use it"
+  [ $status = 0 ] || fail "without ${jobs[$job]}: the test itself failed (exit status $status)"
 done
 
 count=0
 while IFS=$'\t' read -r resource verb rest; do
   count=$((count + 1))
-  grant "$rest"
+  grant "$role" "$tasks" "$rest"
   restart
   if scenario "without-$count" "$tasks" >"$work/step"; then
     fail "without $resource $verb nothing fails: the right is not needed, or the scenario does not use it"
@@ -239,10 +358,10 @@ while IFS=$'\t' read -r resource verb rest; do
 done < <(rights "$rules")
 [ $count -gt 0 ] || fail "the role has no rules"
 
-grant "$rules"
+grant "$role" "$tasks" "$rules"
 restart
 scenario again "$tasks" || fail "the scenario does not pass with all rights again"
-say "$count rights, each needed"
+say "$count rights and $records_count on records and the Lease, each needed"
 
 # --- 4. the sidecar in a scheduler's pod ---------------------------------------------------
 
@@ -279,7 +398,7 @@ sed -e "s|image: ghcr.io/.*|image: $image|; s|imagePullPolicy: .*|imagePullPolic
   -e "s|--namespace=airflow|--namespace=$tasks|; s|--instance=airflow|--instance=beside-$id|" \
   "$deploy/airflow/sidecar.yaml" >"$work/sidecar.yaml"
 "$helm" template rights "$chart" --namespace "$home" --kube-version "$KUBE_VERSION" \
-  --values "$deploy/airflow/sidecar-rights.yaml" --set "serviceAccount.namespace=$home" \
+  --values "$deploy/airflow/sidecar-rights.yaml" --set "serviceAccount.namespace=$home" --set "server.instance=beside-$id" \
   --set "scope.namespaces={$tasks}" | kubectl apply -f - >/dev/null
 "$helm" template airflow "$work/airflow" --values "$work/sidecar.yaml" --set "image=$image" --set "tasks=$tasks" \
   --set "taskImage=$task_image" | kubectl -n "$home" apply -f - >/dev/null

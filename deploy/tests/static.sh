@@ -122,7 +122,11 @@ for values in sidecar service; do
 done
 render --values "$deploy/airflow/sidecar-rights.yaml" >"$work/rights.yaml"
 served=$(sed -n 's/^ *- --namespace=//p' "$work/sidecar.yaml" | sort)
-granted=$(awk '/^kind:/ { kind = $2 } /^  namespace:/ && kind == "Role" { print $2 }' "$work/rights.yaml" | sort)
+granted=$(awk '/^kind:/ { kind = $2 } /^  name:/ { name = $2 }
+  /^  namespace:/ && kind == "Role" && name !~ /-records$/ { print $2 }' "$work/rights.yaml" | sort)
 [ -n "$served" ] && [ "$served" = "$granted" ] || fail "airflow/sidecar.yaml serves '$served', the rights are for '$granted'"
+instance=$(sed -n 's/^ *- --instance=//p' "$work/sidecar.yaml")
+grep -q "resourceNames: \[podlaunch-$instance\]" "$work/rights.yaml" ||
+  fail "airflow/sidecar.yaml is instance '$instance', the rights are for another one's Lease"
 
 say "chart: linted, $(ls "$deploy/tests/values" | wc -l) golden files, refusals and certificates as they should be"

@@ -58,6 +58,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [list, watch]
 {{- end }}
 
+{{/* The same for the namespace of outcome records and of the Lease. */}}
+{{- define "podlaunch.recordRules" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create, get, list, watch, update, delete]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ printf "podlaunch-%s" .Values.server.instance }}]
+  verbs: [get, list, watch, update]
+{{- end }}
+
+{{/* By default where the server runs: the release's namespace, or that of the pod which it is a sidecar of. */}}
+{{- define "podlaunch.recordNamespace" -}}
+{{- .Values.records.namespace | default .Values.serviceAccount.namespace | default .Release.Namespace }}
+{{- end }}
+
 {{- define "podlaunch.subjects" -}}
 - kind: ServiceAccount
   name: {{ include "podlaunch.serviceAccount" . }}
