@@ -85,9 +85,6 @@ fn kind(error: &ExecError, call: Call) -> Fault {
         // Nothing says when it will be finished, so there is no RetryInfo.
         ExecError::PreviousActive { key } => new(Code::FailedPrecondition, ErrorReason::PreviousAttemptActive)
             .with(resource("Task", key, "is not finished")),
-        ExecError::NotFinished { key } => {
-            new(Code::FailedPrecondition, ErrorReason::TaskActive).with(resource("Task", key, "is not finished"))
-        }
         ExecError::ResultUnavailable { state, .. } => {
             let fault = new(Code::NotFound, ErrorReason::ResultUnavailable);
             match state {

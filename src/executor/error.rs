@@ -80,7 +80,7 @@ pub enum ExecError {
         key: String,
     },
     /// The task is not finished.
-    #[error("task {key} is not finished; cancel it, and release it when it has ended")]
+    #[error("task {key} is not finished; wait for its end, or cancel it, then repeat")]
     TaskActive {
         /// The key.
         key: String,
@@ -145,12 +145,6 @@ pub enum ExecError {
     /// The cursor cannot be used.
     #[error("{0}")]
     Cursor(#[from] CursorError),
-    /// The call needs the task's end.
-    #[error("task {key} is not finished; repeat when it has ended, or cancel it")]
-    NotFinished {
-        /// The task.
-        key: String,
-    },
     /// There is no result, or none to be had.
     #[error("the task's result is not to be had: {why}")]
     ResultUnavailable {

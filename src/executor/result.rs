@@ -61,7 +61,7 @@ impl Executor {
     /// Opens a finished task's result from byte `offset` on.
     pub async fn open_result(&self, entry: &Arc<Entry>, offset: u64) -> Result<OpenResult, ExecError> {
         let view = entry.view();
-        let Some(stored) = view.outcome else { return Err(ExecError::NotFinished { key: entry.key.to_string() }) };
+        let Some(stored) = view.outcome else { return Err(ExecError::TaskActive { key: entry.key.to_string() }) };
         let Some(result) = &stored.outcome.result else {
             return Err(ExecError::ResultUnavailable { state: None, why: "the task asked for none" });
         };

@@ -340,7 +340,7 @@ async fn add_resource(t: &Ctx, resource: &str) -> String {
     let list = nodes.list(&kube::api::ListParams::default()).await.expect("nodes can be listed");
     let node = list.items.into_iter().find(|node| {
         let labels = node.metadata.labels.as_ref();
-        !labels.is_some_and(|labels| labels.get("type").is_some_and(|kind| kind == "fake"))
+        labels.is_none_or(|labels| labels.get("type").is_none_or(|kind| kind != "fake"))
     });
     let node = node.and_then(|node| node.metadata.name).expect("a node");
     let add = |field| json!({"op": "add", "path": pointer(field, resource), "value": "1"});

@@ -192,6 +192,11 @@ impl World {
             return self.input(r, Input::Gone(None));
         }
         let seen = self.log[at].1.clone();
+        // A watch that was away begins with the pod as it is by then, whatever comes next.
+        let pod = self.log[from..at].iter().rev().find(|(_, s)| matches!(s, Seen::Pod(_))).map(|(_, s)| s.clone());
+        if let (Some(pod), Seen::Notice(..)) = (pod, &seen) {
+            self.show(r, &pod);
+        }
         self.show(r, &seen);
     }
 
