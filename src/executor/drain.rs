@@ -187,7 +187,11 @@ impl Follower {
                 (ReadOnce::Gone, _) | (ReadOnce::Whole { .. }, Err(LogRefusal::Gone(_))) => {
                     Some(TruncatedCause::LogRemoved)
                 }
-                (ReadOnce::Whole { .. } | ReadOnce::Again, _) => None,
+                // The end of a body proves nothing: only a log without any record is known to be another one.
+                (ReadOnce::NotFound, Ok(tail)) if self.tail_check(None, &tail) == TailCheck::EmptyAfterRotation => {
+                    return ReadEnd::RotatedAway;
+                }
+                (ReadOnce::Whole { .. } | ReadOnce::NotFound | ReadOnce::Again, _) => None,
             };
             let gone = if self.state() == RunState::Gone { Some(TruncatedCause::PodGone) } else { gone };
             if let Some(cause) = gone {
@@ -237,7 +241,7 @@ impl Follower {
                 Ok(None) => break true,
             }
         };
-        let was_whole = open.is_whole();
+        let (was_whole, run) = (open.is_whole(), open.run);
         let end = open.reader.finish(&mut self.batch);
         self.send_ready(Flush::All).await;
         self.note_standing(end.standing);
@@ -247,6 +251,7 @@ impl Follower {
             (Standing::Aligned, Trailing::Nothing) => ReadOnce::Whole { trailing: None },
             // The containers of a pod that is deleted are removed for good.
             (_, Trailing::ErrorText(text)) if self.is_removed() && is_known_error_text(&text) => ReadOnce::Gone,
+            (Standing::Seeking, Trailing::Nothing) if was_whole && run == Run::Current => ReadOnce::NotFound,
             (Standing::Seeking | Standing::ReadWhole, Trailing::Nothing) if was_whole => foreign,
             (Standing::Seeking, Trailing::Nothing) => {
                 self.whole = Whole::Yes;

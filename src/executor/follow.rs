@@ -237,7 +237,7 @@ impl Follower {
         for _ in 0..5 {
             match self.read_once().await {
                 ReadOnce::Whole { .. } | ReadOnce::Gone => break,
-                ReadOnce::Again => backoff.wait().await,
+                ReadOnce::Again | ReadOnce::NotFound => backoff.wait().await,
             }
         }
         FeedEnd::Available
@@ -537,6 +537,8 @@ pub(super) enum Flush {
 pub(super) enum ReadOnce {
     /// It was read to its end; `trailing` is the unfinished last line.
     Whole { trailing: Option<crate::logs::Unfinished> },
+    /// It ended, opened without `sinceTime`, before the last line sent: cut, or another file.
+    NotFound,
     /// Not readable now, broken, or to be read again whole.
     Again,
     /// The log is not there any more.

@@ -212,6 +212,28 @@ fn an_empty_file_after_a_rotation_ends_the_log_unverified() {
     });
 }
 
+/// The same where no follow is open at the end: nothing is waited for.
+#[test]
+fn an_empty_file_that_is_first_seen_at_the_end() {
+    run(async {
+        let world = world();
+        write(&world, 0..3, 0);
+        let mut reader = world.stream(Start::Beginning);
+        reader.until(3).await;
+        world.node.set_down(true);
+        world.node.rotate();
+        world.node.end();
+        world.ended(0, at(0), at(4000));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.node.set_down(false);
+        let began = tokio::time::Instant::now();
+        world.over();
+        let got = reader.rest().await;
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert_eq!((got.text(0), got.verdict(0)), (numbers(0..3), Verdict::Unverified(UnverifiedCause::Rotated)));
+    });
+}
+
 /// Of a log that is longer than half a file only its first line can tell that it was never rotated.
 #[test]
 fn a_long_log_is_complete_only_if_it_still_begins_as_it_did() {

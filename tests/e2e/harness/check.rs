@@ -19,6 +19,8 @@ pub enum StartAt {
     Beginning,
     Cursor,
     Now,
+    /// As the beginning for all but logs.
+    Within,
 }
 
 impl StartAt {
@@ -27,6 +29,7 @@ impl StartAt {
         match &request.start_at {
             Some(Asked::Cursor(_)) => StartAt::Cursor,
             Some(Asked::Start(start)) if *start == v1::StreamStart::Now as i32 => StartAt::Now,
+            Some(Asked::TailLines(_) | Asked::SinceTime(_)) => StartAt::Within,
             _ => StartAt::Beginning,
         }
     }

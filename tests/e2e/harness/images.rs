@@ -18,7 +18,8 @@ pub const UBUNTU: &str = "ubuntu:16.04";
 pub const UNPULLABLE: &str = "registry.invalid/x:1";
 
 /// What the tests' scripts use.
-const PROGRAMS: [&str; 18] = [
+const PROGRAMS: [&str; 19] = [
+    "sed",
     "sh",
     "sleep",
     "seq",

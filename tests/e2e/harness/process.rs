@@ -82,6 +82,11 @@ impl Process {
         self.lock().stdout.take().expect("standard output is piped and not yet taken")
     }
 
+    /// Its process id.
+    pub fn id(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
     pub fn signal(&self, signal: Signal) {
         // A process that is gone already needs no signal; its pid is not reused before it is waited for.
         let _ = kill(self.pid, signal);

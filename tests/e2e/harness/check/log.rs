@@ -37,7 +37,7 @@ impl Log {
             numbered: match start {
                 StartAt::Beginning => Numbered::Always,
                 StartAt::Now => Numbered::Never,
-                StartAt::Cursor => Numbered::Unknown,
+                StartAt::Cursor | StartAt::Within => Numbered::Unknown,
             },
             open: false,
             closed: false,
