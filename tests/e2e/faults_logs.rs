@@ -105,7 +105,10 @@ fn last_reads_that_break() {
         faults.plan("short", read.times(4)).await;
         let cut = Rule::on("get", "pods/log", json!({"do": "cut", "after": 50, "spread": 100, "by": "stream"}));
         faults.plan("cut", cut.times(2)).await;
-        let task = launch(t, &client, "reads", &print(1, 300)).await.collect().await;
+        let task = launch(t, &client, "reads", &print_slowly(1, 300)).await;
+        // A task that is over before it is seen to run is never followed.
+        faults.until_fired("no-follow", 1).await;
+        let task = task.collect().await;
         task.assert_succeeded(lines(1, 300).as_bytes());
         assert!(faults.fired("no-follow").await >= 1);
         for (name, times) in [("tail", 1), ("tail-500", 1), ("short", 4), ("cut", 2)] {
