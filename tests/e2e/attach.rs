@@ -5,7 +5,7 @@ use tonic::Code;
 use crate::harness::collected::End;
 use crate::harness::failure::failure;
 use crate::harness::server::Server;
-use crate::harness::spec::{sh, until_stopped};
+use crate::harness::spec::{Build as _, sh, until_stopped};
 use crate::harness::v1::attach_task_request::StartAt;
 use crate::harness::v1::{self, AcceptedHow, EventKind, Reason, StreamStart, StreamUntil, TaskState};
 use crate::harness::{run, spec::Build as _};
@@ -39,7 +39,8 @@ fn from_the_beginning() {
 #[test]
 fn from_now_on() {
     run(async |t| {
-        let mut stream = t.start("long", until_stopped("echo after; exit 0")).await;
+        // Where now is, the stream asks the node: what is new is written a while after that.
+        let mut stream = t.start("long", until_stopped("sleep 4; echo after; exit 0").grace(20)).await;
         stream.until_line("ready\n").await;
         let key = stream.seen.key();
         let request = asked(key.clone(), StreamStart::Now, StreamUntil::Termination);
