@@ -5,7 +5,7 @@ use tonic::Code;
 use crate::harness::collected::End;
 use crate::harness::failure::failure;
 use crate::harness::server::Server;
-use crate::harness::spec::{Build as _, sh, until_stopped};
+use crate::harness::spec::{sh, until_stopped};
 use crate::harness::v1::attach_task_request::StartAt;
 use crate::harness::v1::{self, AcceptedHow, EventKind, Reason, StreamStart, StreamUntil, TaskState};
 use crate::harness::{run, spec::Build as _};
