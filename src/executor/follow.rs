@@ -457,10 +457,12 @@ impl Follower {
         Ok(OpenBody { body, taken: None, reader, opened, run })
     }
 
-    /// The API knows logs by the pod's name only: before a read is taken up again, whether it is the same pod's.
+    /// The API knows logs by the pod's name only: before a read is taken up again, whether it is the same pod's. The
+    /// watch says so while it is fresh.
     async fn check_pod(&mut self) -> Result<(), LogRefusal> {
         self.opens = self.opens.saturating_add(1);
-        if self.opens == 1 || self.view().presence == Presence::Gone {
+        let watched = self.executor.is_fresh(&self.entry.key.namespace);
+        if self.opens == 1 || self.view().presence == Presence::Gone || watched {
             return Ok(());
         }
         match self.executor.cluster().get_pod(&self.entry.key.namespace, &self.entry.pod).await {
