@@ -82,7 +82,7 @@ async fn launch_all(t: &Ctx, server: &Traced, planted: &str) -> Vec<Collected> {
 
 /// The kubelet quotes the path that the value was expanded into, in a waiting message and in an Event.
 async fn bad_sub_path(t: &Ctx, client: &Podlaunch, planted: &str) -> Collected {
-    let mut spec = sh("true").env("SECRET", planted).timeouts(|timeouts| timeouts.startup = Some(seconds(5)));
+    let mut spec = sh("true").env("SECRET", planted).timeouts(|timeouts| timeouts.startup = Some(seconds(25)));
     spec.manifest = "{containers: [{name: main, volumeMounts: [{name: v, mountPath: /v, subPathExpr: $(SECRET)}]}], \
                      volumes: [{name: v, emptyDir: {}}]}"
         .to_owned();
