@@ -36,6 +36,8 @@ const FOLLOW_END: Duration = Duration::from_secs(3);
 /// How often a whole read may give nothing new before the log counts as rotated away: what the
 /// runtime stores last may lag behind the container's end for a moment.
 const WHOLE_READS: u32 = 3;
+/// How often the file's first line is asked for, where the verdict hangs on it.
+const HEAD_READS: u32 = 5;
 
 /// How far the end of a log is known.
 enum End {
@@ -304,8 +306,22 @@ impl Follower {
         if !DeliveryBuilder::default().needs_first_line_check(position, end, max_size) {
             return None;
         }
-        let head = self.read_short(ReadMode::Head { bytes: HEAD_BYTES }).await.ok()?;
-        Some(first_line_check(first, &head))
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+        let mut check = None;
+        for _ in 0..HEAD_READS {
+            match self.read_short(ReadMode::Head { bytes: HEAD_BYTES }).await {
+                Ok(head) => check = Some(first_line_check(first, &head)),
+                Err(LogRefusal::Gone(_)) => break,
+                Err(refusal) => {
+                    debug!(container = %self.container, why = %chain(&refusal), "no look at the first line")
+                }
+            }
+            if check.is_some_and(|check| check != FirstLineCheck::Unreadable) || self.waited_too_long() {
+                break;
+            }
+            self.pause(&mut backoff).await;
+        }
+        check
     }
 }
 
@@ -320,6 +336,10 @@ pub(super) fn verdict(builder: &mut DeliveryBuilder, position: &Position, last: 
     // Of a log of which nothing was sent the read's own first line is the stream's.
     let first = if position.is_empty() { last.position.first } else { position.first };
     let check = match (first, last.position.first) {
+        // A read that had the beginning, and so little that nothing was rotated, needs no check: it is one.
+        (Some(own), Some(read)) if own == read && !last.position.rotation_possible(max_size) => {
+            Some(FirstLineCheck::Same)
+        }
         (Some(own), Some(read)) if own == read => last.first_line,
         // It began with another file than the read did.
         (Some(_), Some(_)) if position.rotation == Rotation::NotSeen => {

@@ -19,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     RECORD_LIMIT, hash,
+    parser::Piece,
     stamp::{floor_second, nanos_between},
 };
 
@@ -67,6 +68,11 @@ impl FirstLine {
     /// `data`: the line, or at least its first 512 bytes.
     pub fn of(stamp: Timestamp, data: &[u8]) -> Self {
         FirstLine { stamp, hash: hash::of(&data[..data.len().min(FIRST_LINE_KEPT)]) }
+    }
+
+    /// Whether a body that was cut within `piece` may be that of the file, as far as it goes.
+    pub(super) fn may_begin(self, piece: Piece<'_>) -> bool {
+        piece.part.is_open() && piece.data.len() < FIRST_LINE_KEPT && piece.stamp == self.stamp
     }
 }
 

@@ -59,6 +59,8 @@ struct State {
     /// What the kubelet calls the current run.
     current: usize,
     faults: Vec<Fault>,
+    /// How many looks at the file's beginning are refused.
+    hidden_heads: u32,
     /// Follows opened before this number are cut.
     cut: u64,
     opened: u64,
@@ -161,6 +163,11 @@ impl Node {
         self.change(|state| state.faults = faults.iter().rev().copied().collect());
     }
 
+    /// The next looks at the file's beginning are refused.
+    pub fn hide_heads(&self, count: u32) {
+        self.change(|state| state.hidden_heads = count);
+    }
+
     pub fn set_down(&self, down: bool) {
         self.change(|state| state.down = down);
         if down {
@@ -242,7 +249,10 @@ impl Node {
         // Faults are for the bodies of logs, not for the short reads that ask about them.
         let short = query.tail.is_some() || query.limit.is_some();
         let fault = if short { None } else { state.faults.pop() };
-        if fault == Some(Fault::Refuses) {
+        let head = query.limit.is_some() && query.tail.is_none();
+        let hidden = head && state.hidden_heads > 0;
+        state.hidden_heads -= u32::from(hidden);
+        if fault == Some(Fault::Refuses) || hidden {
             return refused(500, "a fault", "");
         }
         state.opened += 1;

@@ -86,6 +86,36 @@ fn late_streams_catch_up_and_join() {
     });
 }
 
+/// Streams that began within the log meet one that began with it once their counts are exact, some seconds on. What
+/// that one's read knows of the file then serves them.
+#[test]
+fn streams_of_the_last_lines_join_one_of_all() {
+    run(async {
+        let world = world();
+        write(&world, 0..10);
+        let mut whole = world.stream(Start::Beginning);
+        whole.until(10).await;
+        let mut late = [world.stream(Start::Tail(3)), world.stream(Start::Now)];
+        late[0].until(3).await;
+        for i in 1..6 {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            world.node.write(at(i * 3000), format!("late {i}").as_bytes());
+            whole.until(usize::try_from(10 + i).unwrap()).await;
+            late[0].until(usize::try_from(3 + i).unwrap()).await;
+            late[1].until(usize::try_from(i).unwrap()).await;
+        }
+        let before = world.node.requests().len();
+        world.finish();
+        for (reader, lines) in late.into_iter().zip([8, 5]) {
+            let got = reader.rest().await;
+            assert_eq!((got.text(0).len(), got.verdict(0)), (lines, Verdict::Complete));
+        }
+        drop(whole);
+        let last = world.node.requests().split_off(before);
+        assert_eq!(last, ["container=main&timestamps=true&tailLines=1"], "they are in one read");
+    });
+}
+
 /// A stream that is not read: the others get all, and it gets all later, from the node's file.
 #[test]
 fn a_slow_stream_drops_out_and_comes_back() {

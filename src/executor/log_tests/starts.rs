@@ -103,6 +103,21 @@ fn a_rotation_after_the_start_is_seen_in_the_verdict() {
     });
 }
 
+/// The verdict hangs on one short read: it is asked for again, within bounds.
+#[test]
+fn a_refused_look_at_the_first_line_is_repeated() {
+    for (refused, verdict) in [(3, Verdict::Complete), (50, Verdict::Unverified(UnverifiedCause::Rotated))] {
+        run(async {
+            let world = world();
+            let mut reader = world.stream(Start::Tail(3));
+            reader.until(3).await;
+            world.node.hide_heads(refused);
+            world.finish();
+            assert_eq!(reader.rest().await.verdict(0), verdict, "{refused}");
+        });
+    }
+}
+
 /// A container that starts after the attach is sent from its first line, with numbers.
 #[test]
 fn a_run_that_starts_later_is_sent_whole() {

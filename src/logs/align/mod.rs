@@ -271,6 +271,8 @@ impl Aligner {
             State::First(first, lines) if FirstLine::of(piece.stamp, piece.data) == first => {
                 self.state = State::Numbering(lines);
             }
+            // Cut within its first line: which file it is, this body does not show.
+            State::First(first, _) if first.may_begin(piece) => {}
             State::First(..) => {
                 out(Aligned::Rotated);
                 self.state = State::Searching;

@@ -191,3 +191,24 @@ fn an_open_line_sent_to_its_end_is_still_reported() {
     });
     assert_eq!(pieces, [(Part::OpenRest, 0)]);
 }
+
+/// A whole body that is cut within the file's first line shows nothing: neither another file nor the same one.
+#[test]
+fn a_first_line_cut_short_is_no_rotation() {
+    let mut position = Position::start();
+    position.advance(at(0), b"first line\n");
+    position.advance(at(500), b"b\n");
+    for (stamp, data, expected) in [
+        (0, &b"first"[..], vec![]),
+        (0, b"", vec![]),
+        (0, b"another", vec![]),
+        (1, b"first", vec!["rotated".to_owned()]),
+    ] {
+        let mut aligner = Aligner::resume(&position, Opened::Whole);
+        let mut steps = Vec::new();
+        let piece = Piece { stamp: at(stamp), part: Part::OpenWhole, data };
+        aligner.push(Parsed::Piece(piece), &mut |step| steps.push(told(&step)));
+        assert_eq!(steps, expected, "{stamp} {data:?}");
+        assert_eq!(give_up(&mut aligner), (Standing::Seeking, vec![]), "{stamp} {data:?}");
+    }
+}
