@@ -6,7 +6,6 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use serde_json::json;
 
 use crate::cli::args::ReleaseFinalizersArgs;
 use crate::cluster::{Cluster, ClusterConfig, PatchAnswer, PatchOp, Scope};
@@ -46,12 +45,7 @@ async fn release(cluster: &Cluster, pod: &SlimPod) -> anyhow::Result<Released> {
     let Some(at) = finalizers.iter().position(|finalizer| finalizer == meta::FINALIZER) else {
         return Ok(Released::NotHeld);
     };
-    let path = format!("/metadata/finalizers/{at}");
-    let ops = [
-        PatchOp::test_uid(pod.metadata.uid.as_deref().unwrap_or_default()),
-        PatchOp::Test { path: path.clone(), value: json!(meta::FINALIZER) },
-        PatchOp::Remove { path },
-    ];
+    let ops = PatchOp::remove_finalizer(pod.metadata.uid.as_deref().unwrap_or_default(), at);
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     let answer = cluster.patch_pod(namespace, pod.metadata.name.as_deref().unwrap_or_default(), &ops).await?;
     match answer {

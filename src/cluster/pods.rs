@@ -66,6 +66,13 @@ impl PatchOp {
         PatchOp::Test { path: "/metadata/resourceVersion".into(), value: json!(version.to_string()) }
     }
 
+    /// Takes our finalizer off this very pod, if it stands at this place of the list.
+    pub fn remove_finalizer(uid: &str, at: usize) -> [PatchOp; 3] {
+        let path = format!("/metadata/finalizers/{at}");
+        let held = PatchOp::Test { path: path.clone(), value: json!(meta::FINALIZER) };
+        [PatchOp::test_uid(uid), held, PatchOp::Remove { path }]
+    }
+
     /// Sets an annotation; the pod has at least one already (ours).
     pub fn annotate(key: &str, value: &str) -> PatchOp {
         let key = key.replace('~', "~0").replace('/', "~1");

@@ -16,7 +16,6 @@ use tracing::{Instrument, debug, info_span, warn};
 
 use super::Executor;
 use super::table::{Entry, Presence};
-use super::watches::chain;
 use crate::cluster::{PatchAnswer, PatchOp};
 use crate::task::meta;
 
@@ -99,7 +98,7 @@ impl Executor {
                 true
             }
             Err(error) => {
-                warn!(error = %chain(&error), "that the task is listened to could not be stored; repeating");
+                warn!(error = %entry.chain(&error), "that the task is listened to could not be stored; repeating");
                 false
             }
         }

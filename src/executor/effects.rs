@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::Executor;
@@ -135,12 +134,7 @@ impl Executor {
         let mut backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
         let mut at = 0;
         loop {
-            let path = format!("/metadata/finalizers/{at}");
-            let ops = [
-                PatchOp::test_uid(&entry.uid),
-                PatchOp::Test { path: path.clone(), value: json!(meta::FINALIZER) },
-                PatchOp::Remove { path },
-            ];
+            let ops = PatchOp::remove_finalizer(&entry.uid, at);
             match self.inner.cluster.patch_pod(&entry.key.namespace, &entry.pod, &ops).await {
                 Ok(PatchAnswer::Applied(pod)) => {
                     self.feed_pod(&pod);

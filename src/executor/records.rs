@@ -58,7 +58,7 @@ impl Records {
         let mut watch = self.watch.lock();
         match item {
             RecordItem::Failed(_) => watch.failed = Some(Instant::now()),
-            RecordItem::ListDone => (watch.listed, watch.failed) = (true, None),
+            RecordItem::ListDone => *watch = Watch { listed: true, ..Watch::default() },
             RecordItem::Restarted => watch.listed = false,
             RecordItem::There(_) | RecordItem::Deleted(_) => {
                 if watch.listed {
@@ -67,6 +67,11 @@ impl Records {
             }
             RecordItem::Foreign { .. } => {}
         }
+    }
+
+    /// Whether records were refused to this account, and have not been listed since: there are none to be read.
+    pub fn are_refused(&self) -> bool {
+        self.watch.lock().refused
     }
 
     /// Records are refused to this account; true the first time.
@@ -143,7 +148,7 @@ impl Executor {
             };
             let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
             while let Err(error) = here.stop(&entry, &request).await {
-                warn!(task = %entry.key, error = %chain(&error), "a task cancelled before its launch could not be stopped; repeating");
+                warn!(task = %entry.key, error = %entry.chain(&error), "a task cancelled before its launch could not be stopped; repeating");
                 backoff.wait().await;
             }
         });
@@ -225,7 +230,7 @@ impl Executor {
                     self.records_refused(&error);
                     return self.feed(entry, Input::Recorded(Arc::new(stored)));
                 }
-                Err(error) => warn!(error = %chain(&error), "the outcome could not be recorded; repeating"),
+                Err(error) => warn!(error = %entry.chain(&error), "the outcome could not be recorded; repeating"),
             }
             backoff.wait().await;
         }

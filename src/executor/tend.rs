@@ -15,7 +15,6 @@ use super::duty::{Act, Duty, Look, Rules, duty, kept_until};
 use super::records::is_refused;
 use super::stop::StopRequest;
 use super::table::{Entry, Presence};
-use super::watches::chain;
 use super::{ExecError, Executor};
 use crate::cluster::{ApiFailure, DeleteRequest};
 use crate::task::outcome::decide_lost;
@@ -99,7 +98,7 @@ impl Executor {
                 let done = match done {
                     Ok(()) => Done::Well,
                     Err(error) => {
-                        warn!(error = %chain(&error), "not done; repeating");
+                        warn!(error = %entry.chain(&error), "not done; repeating");
                         Done::Failed
                     }
                 };

@@ -213,7 +213,7 @@ impl Executor {
             match self.look_up(&entry.key.namespace, &entry.pod).await {
                 Ok(_) => return,
                 Err(error) => {
-                    warn!(task = %entry.key, error = %chain(&error), "a pod missing from the list could not be looked up; repeating");
+                    warn!(task = %entry.key, error = %entry.chain(&error), "a pod missing from the list could not be looked up; repeating");
                 }
             }
             backoff.wait().await;

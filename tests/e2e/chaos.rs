@@ -222,6 +222,21 @@ fn the_way_to_the_api_server_is_cut_again_and_again() {
     });
 }
 
+/// What a server has said of broken connections.
+struct Told {
+    watches: usize,
+    follows: usize,
+}
+
+fn told(server: &Server) -> Told {
+    let log = std::fs::read_to_string(&server.process.log).expect("the server's log");
+    let count = |words: &[&str]| log.lines().filter(|line| words.iter().any(|word| line.contains(word))).count();
+    Told {
+        watches: count(&["the watch of pods failed"]),
+        follows: count(&["the follow broke", "the log is not readable now"]),
+    }
+}
+
 /// Parts of the cluster are restarted under running tasks: not beside other tests.
 #[test]
 #[ignore = "restarts parts of the cluster: run it alone"]
@@ -229,8 +244,9 @@ fn parts_of_the_cluster_are_restarted() {
     run_long(async |t| {
         let Some(tools) = tools::of(t) else { return };
         let server = Server::start(&faulty_instance());
-        let crowd = Crowd::new(t);
         let tasks = scale().tasks;
+        // In three waves, so that there are streams at each restart.
+        let crowd = Crowd { places: Semaphore::new(tasks.div_ceil(3).min(AT_ONCE)), ..Crowd::new(t) };
         let chains = async {
             let connect = async || server.connect().await;
             join_all((0..tasks).map(|number| crowd.chain(number, &connect))).await
@@ -242,11 +258,21 @@ fn parts_of_the_cluster_are_restarted() {
                     _ => Ok(()),
                 })
                 .await;
+                let before = told(&server);
                 tools.restart(part).await;
                 wait::until("the API server to answer", async || t.cluster.client.apiserver_version().await).await;
+                assert!(crowd.live.load(Ordering::SeqCst) > 0, "no stream is open any more: {part} came too late");
+                wait::until("the restart to be felt", async || {
+                    let Told { watches, follows } = told(&server);
+                    let felt = if part == "kubelet" { follows > before.follows } else { watches > before.watches };
+                    if felt { Ok(()) } else { Err(format!("nothing of {part} in the log: {watches}, {follows}")) }
+                })
+                .await;
             }
         };
         let (tasks, ()) = tokio::join!(chains, restarts);
+        let Told { watches, follows } = told(&server);
+        println!("{watches} times a watch failed, {follows} follows broke or could not be opened");
         println!("{} streams broke", crowd.broken.load(Ordering::SeqCst));
         let second = Server::start(&server.instance);
         crowd.check(&tasks, &second.connect().await).await;
