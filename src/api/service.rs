@@ -29,7 +29,8 @@ use super::templates;
 use super::time::timestamp;
 use super::trace::{self, Traceparent};
 use crate::executor::{
-    Cancelled, Entry, ExecError, Executor, Filter, How, Start, StopRequest, Stopped, TaskStream, Until, View,
+    Cancelled, Entry, ExecError, Executor, Filter, How, Start, StopRequest, Stopped, StreamPlace, TaskStream, Until,
+    View,
 };
 use crate::proto::v1;
 use crate::proto::v1::podlaunch_service_server::PodlaunchService;
@@ -102,6 +103,8 @@ impl Api {
             };
             return Ok(Replies::only(v1::launch_task_response::Message::Validated(message).into()));
         }
+        // Before the pod is made: a launch that finds no place for its stream must not leave one behind.
+        let place = self.executor.take_place().map_err(failed)?;
         let launched = self.executor.launch(&launch).await.map_err(failed)?;
         let opening = Opening {
             met: Met { how: launched.how, requested_attempt: launch.key.attempt },
@@ -109,7 +112,7 @@ impl Api {
             until: Until::Termination,
             filter: Filter { logs: Some(launch.spec.logs), ..Filter::default() },
         };
-        self.open(&launched.entry, opening, context)
+        Ok(self.open(place, &launched.entry, opening, context))
     }
 
     async fn attach(&self, request: v1::AttachTaskRequest) -> Result<Replies<v1::AttachTaskResponse>, Status> {
@@ -138,7 +141,8 @@ impl Api {
             Attempt::Exactly(attempt) => attempt,
         };
         let met = Met { how, requested_attempt };
-        self.open(&entry, Opening { met, start, until, filter }, context)
+        let place = self.executor.take_place().map_err(|error| fault(&error, Call::Other).into_status(&context))?;
+        Ok(self.open(place, &entry, Opening { met, start, until, filter }, context))
     }
 
     /// A task, and what is then known for errors.
@@ -192,12 +196,11 @@ impl Api {
         }
     }
 
-    fn open<M: Reply>(&self, entry: &Arc<Entry>, opening: Opening, context: Context) -> Result<Replies<M>, Status> {
+    fn open<M: Reply>(&self, place: StreamPlace, entry: &Arc<Entry>, opening: Opening, context: Context) -> Replies<M> {
         let context = self.known(entry, context);
         Span::current().record("pod_uid", entry.uid.as_str());
         let Opening { met, start, until, filter } = opening;
-        let stream = self.executor.stream(entry, start, until, filter);
-        let stream = stream.map_err(|error| fault(&error, Call::Other).into_status(&context))?;
+        let stream = self.executor.stream(place, entry, start, until, filter);
         let accepted = self.encoder().accepted(entry, met, stream.cursor());
         let about = About {
             key: entry.key.clone(),
@@ -210,7 +213,7 @@ impl Api {
             context,
             span: Span::current(),
         };
-        Ok(Replies::of(M::accepted(accepted), stream, about))
+        Replies::of(M::accepted(accepted), stream, about)
     }
 
     async fn get(&self, request: v1::GetTaskRequest) -> Result<v1::GetTaskResponse, Status> {

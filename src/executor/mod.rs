@@ -59,7 +59,8 @@ pub use release::Cancelled;
 pub use result::OpenResult;
 pub use stop::{StopRequest, Stopped};
 pub use stream::{
-    ContainerDelivery, Filter, GapCause, LogGap, Show, Start, StreamBody, StreamEvent, StreamItem, TaskStream, Until,
+    ContainerDelivery, Filter, GapCause, LogGap, Show, Start, StreamBody, StreamEvent, StreamItem, StreamPlace,
+    TaskStream, Until,
 };
 pub use table::{Entry, Presence, View};
 pub use templates::{TemplateSource, Templates};

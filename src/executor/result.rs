@@ -87,9 +87,7 @@ impl Executor {
         digest: Digest,
         offset: u64,
     ) -> Result<BoxStream<'static, Result<Bytes, ExecError>>, ExecError> {
-        let limit = self.inner.settings.max_streams;
-        let place = self.inner.streams.clone().try_acquire_owned();
-        let place = place.map_err(|_| ExecError::TooManyStreams { limit })?;
+        let place = self.take_place()?;
         let body = self.open_frame(entry).await?;
         let (sender, items) = mpsc::channel(CHANNEL);
         let read = Reading { executor: self.clone(), entry: entry.clone(), digest, sent: offset, sender };

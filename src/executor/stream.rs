@@ -204,22 +204,30 @@ pub struct TaskStream {
     stalled: Arc<AtomicBool>,
     stall_limit: Duration,
     _pump: AbortOnDropHandle<()>,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
     _listening: Listening,
 }
 
+/// One place; free again when this is dropped.
+pub struct StreamPlace(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
 impl Executor {
+    /// A place among the streams that may be open at once. A launch takes it before it makes its pod.
+    pub fn take_place(&self) -> Result<StreamPlace, ExecError> {
+        let limit = self.inner.settings.max_streams;
+        let place = self.inner.streams.clone().try_acquire_owned();
+        place.map(StreamPlace).map_err(|_| ExecError::TooManyStreams { limit })
+    }
+
     /// Opens a stream of a task's events.
     pub fn stream(
         &self,
+        place: StreamPlace,
         entry: &Arc<Entry>,
         start: Start,
         until: Until,
         filter: Filter,
-    ) -> Result<TaskStream, ExecError> {
-        let limit = self.inner.settings.max_streams;
-        let place = self.inner.streams.clone().try_acquire_owned();
-        let place = place.map_err(|_| ExecError::TooManyStreams { limit })?;
+    ) -> TaskStream {
         let cursor = match &start {
             Start::After(cursor) => (**cursor).clone(),
             Start::Beginning => self.fresh_cursor(entry),
@@ -236,7 +244,7 @@ impl Executor {
         let pump = AbortOnDropHandle::new(self.inner.tasks.spawn(pump.run()));
         let stall_limit = self.stall_limit();
         let listening = self.listen(entry);
-        Ok(TaskStream {
+        TaskStream {
             items,
             cursor,
             sequence: 0,
@@ -246,7 +254,7 @@ impl Executor {
             _pump: pump,
             _place: place,
             _listening: listening,
-        })
+        }
     }
 
     /// Reads a cursor that a caller gave back, for this task.

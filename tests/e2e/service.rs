@@ -10,8 +10,10 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
-use crate::harness::server::Server;
-use crate::harness::spec::duration;
+use crate::harness::failure::failure;
+use crate::harness::server::{Server, unique_instance};
+use crate::harness::spec::{duration, sh, until_stopped};
+use crate::harness::v1::AttachTaskRequest;
 use crate::harness::{run, wait};
 
 const SERVICE: &str = "podlaunch.v1.PodlaunchService";
@@ -35,6 +37,27 @@ fn server_info() {
         assert_eq!(limits.max_manifest_bytes, 512 << 10);
         assert_eq!(limits.max_chunk_bytes, 64 << 10);
         assert!(limits.log_wait.is_some() && limits.stall_limit.is_some(), "{limits:?}");
+    });
+}
+
+/// A stream beyond the limit is refused before anything is made, and finds a place when another has ended.
+#[test]
+fn more_streams_than_there_are_places_for() {
+    run(async |t| {
+        let server = Server::start_with(&unique_instance(), &["--max-streams", "1"]);
+        let podlaunch = server.connect().await;
+        let first = podlaunch.launch(t.request("first", until_stopped("exit 0"))).await.expect("accepted");
+        let refused = failure(podlaunch.launch(t.request("second", sh("true"))).await);
+        refused.expect(Code::ResourceExhausted, "LIMIT_EXCEEDED");
+        assert_eq!(refused.metadata.get("limit").map(String::as_str), Some("max_streams"), "{refused}");
+        let key = first.seen.key();
+        let attach = AttachTaskRequest { key: Some(key.clone()), ..Default::default() };
+        failure(podlaunch.attach(attach).await).expect(Code::ResourceExhausted, "LIMIT_EXCEEDED");
+        assert_eq!(t.cluster.list_pods().await.len(), 1);
+        podlaunch.cancel(key, "").await.expect("it can be cancelled");
+        first.collect().await;
+        let second = wait::until("a place", async || podlaunch.launch(t.request("second", sh("true"))).await).await;
+        second.collect().await.assert_succeeded(b"");
     });
 }
 

@@ -12,7 +12,8 @@ use super::node::Node;
 use crate::cluster::Cluster;
 use crate::executor::table::Entry;
 use crate::executor::{
-    ContainerDelivery, ExecError, Executor, Filter, Settings, Start, StreamBody, StreamItem, TaskStream, Until,
+    ContainerDelivery, ExecError, Executor, Filter, Settings, Start, StreamBody, StreamItem, StreamPlace, TaskStream,
+    Until,
 };
 use crate::logs::tests::Client;
 use crate::logs::{Delivery, Gap, Item, Verdict};
@@ -127,8 +128,12 @@ impl World {
         self.stream_until(start, Until::Termination)
     }
 
+    fn place(&self) -> StreamPlace {
+        self.executor.take_place().unwrap()
+    }
+
     pub fn stream_until(&self, start: Start, until: Until) -> Reader {
-        let stream = self.executor.stream(&self.entry, start, until, Filter::default()).unwrap();
+        let stream = self.executor.stream(self.place(), &self.entry, start, until, Filter::default());
         Reader { cursor: stream.cursor().to_vec(), stream, got: Got::default() }
     }
 
@@ -141,7 +146,7 @@ impl World {
     pub fn resume_with(&self, before: Reader, filter: Filter) -> Reader {
         let cursor = self.executor.read_cursor(&self.entry, &before.cursor).unwrap();
         let start = Start::After(Box::new(cursor));
-        let stream = self.executor.stream(&self.entry, start, Until::Termination, filter).unwrap();
+        let stream = self.executor.stream(self.place(), &self.entry, start, Until::Termination, filter);
         Reader { cursor: before.cursor, stream, got: before.got }
     }
 }
