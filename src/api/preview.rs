@@ -12,6 +12,7 @@ use super::scrub::Scrubber;
 use crate::pod::build::{self, Finalizer, Refused};
 use crate::pod::enforce::Enforced;
 use crate::pod::result::ResultSettings;
+use crate::pod::template::Template;
 use crate::proto::v1;
 use crate::task::Instance;
 use crate::task::fingerprint::fingerprint;
@@ -26,6 +27,16 @@ const DEFAULT_NAMESPACE: &str = "default";
 /// Those of LaunchTask that need no cluster, as it words them.
 #[allow(clippy::result_large_err, reason = "tonic's own type, once a process")]
 pub fn preview(request: v1::LaunchTaskRequest) -> Result<v1::Validated, Status> {
+    preview_on(request, None, &Enforced::default())
+}
+
+/// The same over the template that the request names, under what a server enforces.
+#[allow(clippy::result_large_err, reason = "tonic's own type, once a process")]
+fn preview_on(
+    request: v1::LaunchTaskRequest,
+    template: Option<&Template>,
+    enforced: &Enforced,
+) -> Result<v1::Validated, Status> {
     let cluster = request.key.as_ref().map(|key| key.cluster.clone()).unwrap_or_default();
     let mut context = Context { key: request.key.clone(), ..Context::default() };
     let defaults = Defaults { cluster: &cluster, namespace: DEFAULT_NAMESPACE };
@@ -40,8 +51,8 @@ pub fn preview(request: v1::LaunchTaskRequest) -> Result<v1::Validated, Status> 
         instance: &instance,
         key: &launch.key,
         spec: &launch.spec,
-        template: None,
-        enforced: &Enforced::default(),
+        template,
+        enforced,
         fingerprint: &fingerprint,
         traceparent: None,
         finalizer: Finalizer::Off,
@@ -62,6 +73,13 @@ pub fn preview(request: v1::LaunchTaskRequest) -> Result<v1::Validated, Status> 
         warnings: Vec::new(),
     })
 }
+
+#[cfg(test)]
+#[path = "fuzz_tests.rs"]
+mod fuzz_tests;
+#[cfg(test)]
+#[path = "pods_tests.rs"]
+mod pods_tests;
 
 #[cfg(test)]
 mod tests {

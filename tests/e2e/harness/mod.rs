@@ -22,6 +22,7 @@ pub mod images;
 pub mod podlaunch;
 pub mod process;
 pub mod proxy;
+pub mod samples;
 pub mod server;
 pub mod spec;
 pub mod stream;
