@@ -32,6 +32,8 @@ mod stamp;
 mod tail;
 
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 pub(crate) mod kubelet;
 #[cfg(test)]
 mod place_tests;

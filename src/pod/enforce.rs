@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use super::fields::FieldMap;
 use super::merge::{Kind, ListRule, PATCH, merge_pod};
+use super::validate_pod::check_manifest;
 use crate::task::spec::{Manifest, SpecError, parse_document};
 
 /// The element that stands for every container.
@@ -44,9 +45,13 @@ impl Enforced {
             };
             let patch = Manifest::from_value(patch).map_err(named)?;
             // What no pod could be merged with says so here: over its own result every directive is looked at.
-            merge_pod(Value::Null, patch.template())
-                .and_then(|once| merge_pod(once, patch.template()))
+            let once = merge_pod(Value::Null, patch.template())
+                .and_then(|once| merge_pod(once.clone(), patch.template()).map(|_| once))
                 .map_err(|error| SpecError::new(format!("{FIELD}: {namespace}"), error.to_string()))?;
+            // Nor could a container without a name, or a number as a label.
+            if let Some(wrong) = check_manifest(&once, &namespace).into_iter().next() {
+                return Err(named(wrong));
+            }
             all.insert(namespace, patch);
         }
         Ok(Enforced(all))
@@ -77,8 +82,9 @@ pub(super) fn enforce(pod: Value, patch: &Value, caller: &FieldMap<'_>) -> Resul
 /// The patch with each element `*` in place of which stand the containers that the pod has.
 fn for_every_container(patch: &Value, pod: &Value) -> Value {
     let mut patch = patch.clone();
+    let Some(spec) = patch.get_mut("spec") else { return patch };
     for list in ["containers", "initContainers"] {
-        let Some(elements) = patch["spec"].get_mut(list).and_then(Value::as_array_mut) else { continue };
+        let Some(elements) = spec.get_mut(list).and_then(Value::as_array_mut) else { continue };
         let names: Vec<&str> =
             pod["spec"][list].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect();
         let mut all = Vec::new();
@@ -96,7 +102,7 @@ fn for_every_container(patch: &Value, pod: &Value) -> Value {
         *elements = all;
     }
     // An element `*` over no container leaves an empty list, which says nothing.
-    if let Some(spec) = patch.get_mut("spec").and_then(Value::as_object_mut) {
+    if let Some(spec) = spec.as_object_mut() {
         spec.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
     }
     patch
@@ -250,6 +256,17 @@ team:
     }
 
     #[test]
+    fn a_patch_of_metadata_alone_asks_nothing_of_the_spec() {
+        let spec = asks(json!({"spec": {"containers": [{"name": "main"}]}}));
+        let caller = spec.manifest.as_ref().unwrap().template().clone();
+        let enforced = Enforced::parse("'*': {metadata: {labels: {team: a}}}").unwrap();
+        let fields = FieldMap::of_primary(&spec, None, &caller, "main");
+        let pod = enforce(caller.clone(), enforced.of("team").next().unwrap(), &fields).unwrap();
+        assert_eq!(pod["metadata"]["labels"], json!({"team": "a"}));
+        assert_eq!(pod["spec"], caller["spec"]);
+    }
+
+    #[test]
     fn the_file() {
         let other = Enforced::parse(FILE).unwrap();
         assert_eq!(other.of("other").count(), 1);
@@ -259,6 +276,8 @@ team:
             ("team: a", "enforced: team"),
             ("team: {kind: Job, spec: {}}", "kind"),
             ("team: {spec: {containers: [{$patch: x, name: a}]}}", "enforced: team"),
+            ("team: {spec: {containers: [{name: null, image: a}]}}", "enforced: team: spec.containers[0].name must be"),
+            ("team: {metadata: {labels: {a: 1}}}", "enforced: team: metadata.labels[a] is a number"),
         ] {
             let error = Enforced::parse(text).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");

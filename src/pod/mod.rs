@@ -16,6 +16,8 @@ pub mod build;
 pub mod enforce;
 pub mod fields;
 pub mod merge;
+#[cfg(test)]
+mod merge_fuzz;
 mod merge_list;
 pub mod observe;
 pub mod resource;

@@ -144,9 +144,11 @@ pub fn check_pod(spec: &TaskSpec, template: Option<&Value>, pod: &Value, primary
 }
 
 fn check_restart_policy(pod: &Value, field: impl FnOnce() -> String, found: &mut Found) {
-    match pod["spec"]["restartPolicy"].as_str() {
-        None | Some("Never" | "OnFailure") => {}
-        Some(_) => found.add(field(), "must be Never or OnFailure: a task's pod must end"),
+    let policy = &pod["spec"]["restartPolicy"];
+    match policy.as_str() {
+        Some("Never" | "OnFailure") => {}
+        None if policy.is_null() => {}
+        _ => found.add(field(), "must be Never or OnFailure: a task's pod must end"),
     }
 }
 
