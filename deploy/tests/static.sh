@@ -78,6 +78,9 @@ refused 'set serviceAccount.name' --set serviceAccount.create=false
 refused 'deployment.enabled to false' --set serviceAccount.namespace=airflow
 refused 'runAsUser' --set podSecurityContext.runAsUser=root
 refused 'runAsUser' --set podSecurityContext.runAsUser=0
+refused 'leave one out' --set templates.existingConfigMap=mine --set-string 'templates.files.a\.yaml=spec: {}'
+refused "'README' does not match" --set-string 'templates.files.README=no template'
+refused 'templates/files' --set 'templates.files.a\.yaml.spec=no text'
 refused 'additional properties' --set server.instence=typo
 refused 'server/drain' --set server.drain=20
 refused 'server/containerLogMaxSize' --set server.containerLogMaxSize=10MB
@@ -112,6 +115,39 @@ if [ -n "$(part pl-podlaunch-tls ca.key)" ]; then fail "the CA's key is where th
 # A secret of the user's means that none is made.
 render --set tls.existingSecret=mine >"$work/out"
 if grep -q 'kind: Secret' "$work/out"; then fail "certificates are made beside tls.existingSecret"; fi
+# Without templates of others there is no right for them, and nothing is mounted.
+render >"$work/out"
+if grep -q -- '-templates$\|--templates\|--enforced\|--template-configmaps' "$work/out"; then fail "templates without a value"; fi
+# A ConfigMap of the user's is mounted and none is made.
+render --set templates.existingConfigMap=mine >"$work/out"
+grep -q 'name: mine' "$work/out" && grep -q -- '--templates=/etc/podlaunch/templates' "$work/out" ||
+  fail "templates.existingConfigMap is not mounted"
+if grep -q 'kind: ConfigMap' "$work/out"; then fail "a ConfigMap beside templates.existingConfigMap"; fi
+# What is in the ConfigMaps is what the server takes: a bad template would keep it from starting.
+render --values "$deploy/tests/values/templates.yaml" --show-only templates/templates.yaml >"$work/templates.yaml"
+mkdir "$work/given"
+config_map() { # name key: its text, two levels of indentation taken off
+  awk -v name="$1" -v key="  $2: |" '/^  name: / { current = $2 } $0 == key { on = (current == name); next }
+    on && !/^    / { on = 0 } on { print substr($0, 5) }' "$work/templates.yaml"
+}
+config_map pl-podlaunch-templates small.yaml >"$work/given/small.yaml"
+config_map pl-podlaunch-enforced enforced.yaml >"$work/enforced.yaml"
+[ -s "$work/given/small.yaml" ] && [ -s "$work/enforced.yaml" ] || fail "the texts are not in the ConfigMaps"
+grep -q 'hostNetwork: null' "$work/enforced.yaml" || fail "a null of what is enforced is lost"
+"$binary" serve --local --listen "unix:$work/s.sock" --templates "$work/given" --enforced "$work/enforced.yaml" \
+  >/dev/null 2>"$work/serve.log" &
+server=$!
+for _ in $(seq 100); do
+  "$binary" templates --endpoint "unix:$work/s.sock" >"$work/listed" 2>/dev/null && break
+  kill -0 $server 2>/dev/null || break
+  sleep 0.1
+done
+"$binary" run --endpoint "unix:$work/s.sock" --template small --image busybox:1 --dry-run=server >"$work/pod.yaml" 2>&1 || true
+kill $server 2>/dev/null || true
+wait $server 2>/dev/null || true
+grep -q '^small' "$work/listed" || { cat "$work/serve.log" >&2; fail "the server does not take the chart's templates"; }
+grep -q 'memory: 64Mi' "$work/pod.yaml" && grep -q 'allowPrivilegeEscalation: false' "$work/pod.yaml" ||
+  { cat "$work/pod.yaml" >&2; fail "a pod without the chart's template or without what is enforced"; }
 # The values for the Airflow chart: they can be read, and the sidecar and its rights are about the same namespaces.
 mkdir -p "$work/values/templates"
 printf 'apiVersion: v2\nname: values\nversion: 0.0.1\n' >"$work/values/Chart.yaml"

@@ -72,6 +72,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, update]
 {{- end }}
 
+{{/* Where the server runs, and so where it follows ConfigMaps with templates. */}}
+{{- define "podlaunch.ownNamespace" -}}
+{{- .Values.serviceAccount.namespace | default .Release.Namespace }}
+{{- end }}
+
+{{/* What is mounted as the folder of templates; empty: nothing. */}}
+{{- define "podlaunch.templatesConfigMap" -}}
+{{- if .Values.templates.existingConfigMap }}
+{{- .Values.templates.existingConfigMap }}
+{{- else if .Values.templates.files }}
+{{- include "podlaunch.fullname" . }}-templates
+{{- end }}
+{{- end }}
+
 {{/* By default where the server runs: the release's namespace, or that of the pod which it is a sidecar of. */}}
 {{- define "podlaunch.recordNamespace" -}}
 {{- .Values.records.namespace | default .Values.serviceAccount.namespace | default .Release.Namespace }}
@@ -123,6 +137,9 @@ exec:
 {{- if and $callers .Values.auth.allowUnauthenticated }}
 {{- fail "auth.allowUnauthenticated contradicts tls.clientAuth and auth.tokens.existingSecret: set one of them" }}
 {{- end }}
+{{- end }}
+{{- if and .Values.templates.files .Values.templates.existingConfigMap }}
+{{- fail "templates.files and templates.existingConfigMap are both set: one folder is mounted; leave one out" }}
 {{- end }}
 {{- if and .Values.serviceAccount.namespace (or .Values.serviceAccount.create .Values.deployment.enabled) }}
 {{- fail "serviceAccount.namespace names an account of another pod: set serviceAccount.create and deployment.enabled to false with it" }}
