@@ -132,7 +132,8 @@ fn expected() -> Vec<(&'static str, Value)> {
                 "volumes": [{"persistentVolumeClaim": {"claimName": "test-volume"}},
                     {"secret": {"secretName": "airflow-secrets"}}],
                 "initContainers": [{"name": "init-container", "image": "ubuntu:16.04",
-                    "command": ["bash", "-cx", "echo 10"]}],
+                    "command": ["bash", "-cx", "echo 10"], "volumeMounts": [{"mountPath": "/root/mount_file"}],
+                    "env": [{"name": "key1", "value": "value1"}, {"name": "key2", "value": "value2"}]}],
                 "tolerations": [{"key": "key", "operator": "Equal", "value": "value"}],
                 "priorityClassName": "medium",
                 "affinity": {

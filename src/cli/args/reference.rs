@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::value::{ValueError, duration};
+use super::value::{Pair, ValueError, duration};
 
 /// A use of a secret or config map: `K=NAME:KEY`, `/DIR=NAME` or `/FILE=NAME:KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,13 +139,15 @@ impl FromStr for HostEntry {
     }
 }
 
-/// `NAME=IMAGE [CMD…]`: a container beside or before the task's.
+/// `NAME=IMAGE [K=V…] [CMD…]`: a container beside or before the task's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelperFlag {
     /// Its name.
     pub name: String,
     /// Its image.
     pub image: String,
+    /// Its environment, as a shell takes it before a command.
+    pub env: Vec<Pair>,
     /// Its command; empty is the image's.
     pub command: Vec<String>,
 }
@@ -154,16 +156,27 @@ impl FromStr for HelperFlag {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let wrong = || ValueError::from_text("write NAME=IMAGE or 'NAME=IMAGE CMD ARGS…', quoted as in a shell");
-        let mut words = shlex::split(text).ok_or_else(wrong)?.into_iter();
+        let wrong = || ValueError::from_text("write NAME=IMAGE or 'NAME=IMAGE K=V CMD ARGS…', quoted as in a shell");
+        let mut words = shlex::split(text).ok_or_else(wrong)?.into_iter().peekable();
         let first = words.next().ok_or_else(wrong)?;
+        let mut env = Vec::new();
+        while let Some(word) = words.next_if(|word| assigns(word)) {
+            env.push(word.parse()?);
+        }
         match first.split_once('=') {
             Some((name, image)) if !name.is_empty() && !image.is_empty() => {
-                Ok(Self { name: name.to_owned(), image: image.to_owned(), command: words.collect() })
+                Ok(Self { name: name.to_owned(), image: image.to_owned(), env, command: words.collect() })
             }
             _ => Err(wrong()),
         }
     }
+}
+
+/// Whether a shell would take the word as a variable's value: `NAME=…`.
+fn assigns(word: &str) -> bool {
+    let name = word.split_once('=').map_or("", |(name, _)| name);
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]
@@ -219,8 +232,22 @@ mod tests {
         let helper: HelperFlag = "get=busybox:1.36 sh -c 'wget http://x/ -O \"/data/a b\"'".parse().expect("a helper");
         assert_eq!((helper.name.as_str(), helper.image.as_str()), ("get", "busybox:1.36"));
         assert_eq!(helper.command, ["sh", "-c", "wget http://x/ -O \"/data/a b\""]);
+        assert!(helper.env.is_empty());
         for wrong in ["", "busybox", "=busybox", "get=", "get=busybox sh -c 'x"] {
             assert!(wrong.parse::<HelperFlag>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_environment_of_a_helper_stands_before_its_command() {
+        let parse = |text: &str| {
+            let helper: HelperFlag = text.parse().expect("a helper");
+            let env: Vec<String> = helper.env.iter().map(|pair| format!("{}={}", pair.key, pair.value)).collect();
+            (env.join(","), helper.command.join(","))
+        };
+        assert_eq!(parse("a=i K=v '_L=two words' sh -c X=1"), ("K=v,_L=two words".into(), "sh,-c,X=1".into()));
+        assert_eq!(parse("a=i K="), ("K=".into(), String::new()));
+        assert_eq!(parse("a=i --flag=1 K=v"), (String::new(), "--flag=1,K=v".into()));
+        assert_eq!(parse("a=i ./x=y"), (String::new(), "./x=y".into()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::volumes::Volumes;
 use super::{map, proto_duration};
-use crate::cli::args::{HelperFlag, HostEntry, PodArgs, Restart, Switch, Text, Toleration};
+use crate::cli::args::{HelperFlag, HostEntry, Pair, PodArgs, Restart, Switch, Text, Toleration};
 use crate::cli::failure::Failure;
 use crate::proto::v1;
 
@@ -45,10 +45,15 @@ fn container(helper: &HelperFlag, volumes: &Volumes) -> v1::ContainerSpec {
     v1::ContainerSpec {
         name: helper.name.clone(),
         image: helper.image.clone(),
+        env: helper.env.iter().map(variable).collect(),
         command: helper.command.clone(),
         volume_mounts: volumes.shared.clone(),
         ..Default::default()
     }
+}
+
+fn variable(pair: &Pair) -> v1::EnvVar {
+    v1::EnvVar { name: pair.key.clone(), source: Some(v1::env_var::Source::Value(pair.value.clone())) }
 }
 
 fn toleration(flag: &Toleration) -> v1::Toleration {

@@ -27,12 +27,13 @@ pub struct PodArgs {
     #[arg(long, value_name = "K=V")]
     pub annotation: Vec<Pair>,
 
-    /// A container that runs to its end before the task's: its name, its image, and its command in shell quoting
-    #[arg(long, value_name = "NAME=IMAGE [CMD…]")]
+    /// A container that runs to its end before the task's: its name, its image, its environment and its command, in
+    /// shell quoting
+    #[arg(long, value_name = "NAME=IMAGE [K=V…] [CMD…]")]
     pub init: Vec<HelperFlag>,
 
     /// A container that runs beside the task's and ends after it (a native sidecar)
-    #[arg(long, value_name = "NAME=IMAGE [CMD…]")]
+    #[arg(long, value_name = "NAME=IMAGE [K=V…] [CMD…]")]
     pub sidecar: Vec<HelperFlag>,
 
     /// Label that a node must have
