@@ -148,7 +148,11 @@ fn expected() -> Vec<(&'static str, Value)> {
             json!({"imagePullSecrets": [{"name": "testquay"}],
                 "containers": [{"command": ["bash", "-cx"], "args": ["echo", "10", "echo pwd"]}]}),
         ),
-        ("kubernetes_task_async_log", json!({"containers": [{"image": "ubuntu"}]})),
+        (
+            "kubernetes_task_async_log",
+            json!({"containers": [{"image": "ubuntu", "volumeMounts": [{"mountPath": "/airflow/xcom"}]}],
+                "initContainers": [{"restartPolicy": "Always"}]}),
+        ),
         ("pod-ex-minimum", base(json!({"command": ["echo"]}))),
         (
             "ex-kube-templates",

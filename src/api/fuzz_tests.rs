@@ -262,8 +262,14 @@ fn full_request() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Few, as this runs with all other tests; `PROPTEST_CASES=100000` to look for more.
+fn config() -> ProptestConfig {
+    let few = ProptestConfig { cases: 256, ..ProptestConfig::default() };
+    std::env::var_os("PROPTEST_CASES").map_or(few, |_| ProptestConfig::default())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn manifests_with_parts_changed(sample in sample(), changes in vec(change(), 1..6)) {
