@@ -308,6 +308,11 @@ impl Observation {
         self.attached_attempts.last().copied().unwrap_or_default().max(self.key.attempt)
     }
 
+    /// Whether somebody deleted it by force, and what keeps the object is a finalizer alone: its node is not waited for.
+    pub fn is_force_deleted(&self) -> bool {
+        self.deletion.is_some() && self.deletion_grace == Some(0) && !self.phase_is_terminal()
+    }
+
     /// Whether the phase is Succeeded or Failed.
     pub fn phase_is_terminal(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")

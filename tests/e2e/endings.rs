@@ -1,7 +1,7 @@
 //! What takes a pod away, done for real, with and without the finalizer: each gives a typed outcome whose origin,
 //! certainty and advice are right, a success only with an exit 0 that was seen, and never silence.
 //!
-//! What needs a node to itself is in `node_loss`.
+//! What needs a node to itself is in `nodes`.
 
 use std::sync::LazyLock;
 
@@ -125,12 +125,12 @@ pub async fn released(t: &Ctx, pod: &str) {
 }
 
 /// Takes SIGTERM with this exit code.
-fn exits(code: i32) -> v1::TaskSpec {
+pub fn exits(code: i32) -> v1::TaskSpec {
     until_stopped(&format!("exit {code}"))
 }
 
 /// Has to be killed.
-fn deaf() -> v1::TaskSpec {
+pub fn deaf() -> v1::TaskSpec {
     sh("trap '' TERM; echo ready; while :; do sleep 1; done").grace(1)
 }
 
@@ -334,15 +334,20 @@ async fn patch_status(t: &Ctx, node: &str, patch: serde_json::Value) {
     nodes.patch_status(node, &PatchParams::default(), &patch).await.expect("the node's status can be patched");
 }
 
-/// Gives a node one of a resource, and waits until it can be asked for.
-async fn add_resource(t: &Ctx, resource: &str) -> String {
+/// The node that runs containers.
+pub async fn real_node(t: &Ctx) -> String {
     let nodes: Api<k8s_openapi::api::core::v1::Node> = Api::all(t.cluster.client.clone());
     let list = nodes.list(&kube::api::ListParams::default()).await.expect("nodes can be listed");
     let node = list.items.into_iter().find(|node| {
         let labels = node.metadata.labels.as_ref();
         labels.is_none_or(|labels| labels.get("type").is_none_or(|kind| kind != "fake"))
     });
-    let node = node.and_then(|node| node.metadata.name).expect("a node");
+    node.and_then(|node| node.metadata.name).expect("a node")
+}
+
+/// Gives a node one of a resource, and waits until it can be asked for.
+async fn add_resource(t: &Ctx, resource: &str) -> String {
+    let node = real_node(t).await;
     let add = |field| json!({"op": "add", "path": pointer(field, resource), "value": "1"});
     patch_status(t, &node, json!([add("capacity"), add("allocatable")])).await;
     node

@@ -76,14 +76,18 @@ fn a_reader_that_stands_still_costs_nobody() {
         reaches_running(t, &other, "warm").await;
 
         let loud = t.request("loud", sh(&writer(lines, "sleep 600")));
-        let mut stream = server.connect().await.launch(loud).await.expect("accepted");
-        stream.until_line("100000001 ").await;
-        wait::until("the log to be written", async || {
-            let log = t.cluster.raw_log(&stream.seen.pod().name).await;
-            if log.ends_with(b"written\n") { Ok(()) } else { Err(format!("{} bytes", log.len())) }
+        let launched = server.connect().await.launch(loud).await.expect("accepted");
+        let (key, pod) = (launched.seen.key(), launched.seen.pod().name.clone());
+        drop(launched);
+        wait::until("the log to be written", async || match t.cluster.last_line(&pod).await {
+            line if line == b"written\n" => Ok(()),
+            line => Err(String::from_utf8_lossy(&line).into_owned()),
         })
         .await;
         let before = resident(server.process.id());
+        let anew = v1::AttachTaskRequest { key: Some(key), ..Default::default() };
+        let mut stream = server.connect().await.attach(anew).await.expect("it is known");
+        stream.until_line("100000001 ").await;
         // Nobody reads it meanwhile; others are served as ever.
         let began = tokio::time::Instant::now();
         let mut served = 0;

@@ -28,6 +28,7 @@ mod identity;
 mod keeper;
 mod log_pressure;
 mod log_starts;
+mod nodes;
 mod output;
 mod pending;
 mod pods;

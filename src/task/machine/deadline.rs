@@ -51,8 +51,11 @@ fn of_waiting(row: &Row) -> Option<Deadline> {
     after(Some(wait.since), Some(grace), cause)
 }
 
+/// Whoever deletes a silent node's pod by force says that the node is not waited for.
 fn lost(row: &Row) -> Option<Deadline> {
-    let seconds = row.observation.policy.timeouts.lost.unwrap_or(DEFAULT_LOST_SECONDS);
+    let o = &row.observation;
+    let seconds = o.policy.timeouts.lost.unwrap_or(DEFAULT_LOST_SECONDS);
+    let seconds = if o.is_force_deleted() { 0 } else { seconds };
     after(row.silent_since, Some(seconds), StopCause::LostTimeout)
 }
 

@@ -321,6 +321,24 @@ fn a_silent_node_is_unreachable_until_it_is_back_or_lost() {
 }
 
 #[test]
+fn a_silent_nodes_pod_that_is_deleted_by_force_is_not_waited_for() {
+    let deleted = |grace| {
+        let mut o = running();
+        o.conditions[1] = condition("Ready", "False", None, 100);
+        (o.deletion, o.deletion_grace) = (Some(at(110 + grace)), Some(grace));
+        o
+    };
+    let fed = Fed::first(running()).pod(deleted(30), 111);
+    assert_eq!(fed.row.deadline(), Some(Deadline { at: at(140), cause: StopCause::LostTimeout }));
+    let fed = fed.pod(deleted(0), 112);
+    assert_eq!(fed.row.deadline(), Some(Deadline { at: at(100), cause: StopCause::LostTimeout }));
+    // While the node reports it will say how the container ended.
+    let mut reporting = running();
+    (reporting.deletion, reporting.deletion_grace) = (Some(at(110)), Some(0));
+    assert_eq!(Fed::first(reporting).row.deadline(), None);
+}
+
+#[test]
 fn an_overdue_deletion_is_a_silent_node() {
     let mut o = running();
     (o.deletion, o.deletion_grace) = (Some(at(50)), Some(20));

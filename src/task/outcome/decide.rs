@@ -74,8 +74,12 @@ fn gone(o: &Observation, before: Before, word: Word) -> Outcome {
     build(o, &facts, cause::vanished(o, &facts))
 }
 
-/// The outcome of a pod whose node was silent for the task's lost timeout.
+/// The outcome of a pod whose node was silent for the task's lost timeout; or was silent when the pod was deleted by
+/// force, which then says what it says of a pod without finalizer.
 pub fn decide_lost(o: &Observation) -> Outcome {
+    if o.is_force_deleted() {
+        return decide_gone(o, Before::Unknown);
+    }
     let facts = Facts::of(o, Before::Unknown, Word::Stale);
     build(o, &facts, cause::lost(o, &facts))
 }

@@ -496,6 +496,8 @@ fn a_silent_node() {
     assert_eq!(lost.timeout, Some(StopCause::LostTimeout));
     let killed = with(ended("Running", terminated(137, "Error")), |o| deleted(o, 9, 2));
     assert_eq!(short(&decide_lost(&killed)), "DISRUPTED POD_DELETED CLUSTER MAY_HAVE_SIDE_EFFECTS OBSERVED 137");
+    let forced = with(o.clone(), |o| deleted(o, 9, 0));
+    assert_eq!(decide_lost(&forced), decide_gone(&forced, Before::Unknown), "as without a finalizer");
     let cancelled = decide_lost(&with(o, |o| stopped(o, StopCause::Cancel, None)));
     assert_eq!(short(&cancelled), "CANCELLED CANCELLED_BY_CALLER CALLER MAY_HAVE_SIDE_EFFECTS MAY_STILL_BE_RUNNING -");
 }

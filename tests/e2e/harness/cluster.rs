@@ -59,14 +59,26 @@ impl Cluster {
 
     /// The log of container `main` as the API server gives it.
     pub async fn raw_log(&self, pod: &str) -> Vec<u8> {
-        let params = LogParams { container: Some("main".to_owned()), ..Default::default() };
+        let answer = self.read_log(pod, None).await;
+        answer.unwrap_or_else(|error| panic!("log of {pod}: {error}"))
+    }
+
+    /// Its last line; none while there is no log.
+    pub async fn last_line(&self, pod: &str) -> Vec<u8> {
+        self.read_log(pod, Some(1)).await.unwrap_or_default()
+    }
+
+    async fn read_log(&self, pod: &str, tail_lines: Option<i64>) -> Result<Vec<u8>, String> {
+        let params = LogParams { container: Some("main".to_owned()), tail_lines, ..Default::default() };
         let request = kube::core::Request::new(format!("/api/v1/namespaces/{}/pods", self.namespace));
         let request = request.logs(pod, &params).expect("a log request");
-        let body = self.client.send(request.map(Into::into)).await;
-        let response = body.unwrap_or_else(|error| panic!("log of {pod}: {error}"));
-        assert!(response.status().is_success(), "log of {pod}: {}", response.status());
+        let answer = self.client.send(request.map(Into::into)).await;
+        let response = answer.map_err(|error| error.to_string())?;
+        if !response.status().is_success() {
+            return Err(response.status().to_string());
+        }
         let bytes = http_body_util::BodyExt::collect(response.into_body()).await;
-        bytes.expect("the whole log").to_bytes().to_vec()
+        Ok(bytes.map_err(|error| error.to_string())?.to_bytes().to_vec())
     }
 
     /// Deletes a pod as anybody might.

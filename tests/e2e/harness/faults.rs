@@ -162,7 +162,8 @@ impl Faults {
     }
 }
 
-/// A sign that a test gives to a script of the embedded cluster, which sees this machine's files.
+/// A sign that a test gives to a script which sees this machine's files: on the embedded cluster, or where the scratch
+/// folder is mounted.
 pub struct Gate(std::path::PathBuf);
 
 impl Gate {
@@ -173,6 +174,11 @@ impl Gate {
     /// The script's part: waits for the sign.
     pub fn wait(&self) -> String {
         format!("until [ -e {} ]; do sleep 0.05; done", self.0.display())
+    }
+
+    /// A file by which the script may say that it has passed.
+    pub fn passed(&self) -> std::path::PathBuf {
+        self.0.with_extension("passed")
     }
 
     pub fn open(&self) {

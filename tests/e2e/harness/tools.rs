@@ -26,10 +26,15 @@ impl Tools {
         self.call("restart", &[part]).await;
     }
 
+    /// Where a tool is.
+    pub fn path(&self, tool: &str) -> PathBuf {
+        self.0.join(tool)
+    }
+
     /// Runs a tool to its end.
     pub async fn call(&self, tool: &str, arguments: &[&str]) {
         println!("{tool} {}", arguments.join(" "));
-        let child = tokio::process::Command::new(self.0.join(tool)).args(arguments).stdout(Stdio::null()).status();
+        let child = tokio::process::Command::new(self.path(tool)).args(arguments).stdout(Stdio::null()).status();
         let status = tokio::time::timeout(Duration::from_secs(300), child).await;
         let status = status.unwrap_or_else(|_| panic!("{tool} takes too long")).expect("a tool that can be run");
         assert!(status.success(), "{tool} {arguments:?}: {status}");
