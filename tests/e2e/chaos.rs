@@ -283,6 +283,8 @@ fn parts_of_the_cluster_are_restarted() {
 #[test]
 fn servers_that_are_killed_in_turn_make_one_pod_each() {
     run(async |t| {
+        const KEYS: usize = 4;
+        const STREAMS: usize = 3 * KEYS;
         let instance = unique_instance();
         let mut servers = [Server::start(&instance), Server::start(&instance), Server::start(&instance)];
         let endpoints: Vec<String> = servers.iter().map(|server| server.endpoint.clone()).collect();
@@ -292,17 +294,24 @@ fn servers_that_are_killed_in_turn_make_one_pod_each() {
             crowd.chain(number, &connect).await
         };
         // Each key by every server at once.
-        let launches = (0..4).flat_map(|number| endpoints.iter().map(move |endpoint| (number, endpoint)));
+        let launches = (0..KEYS).flat_map(|number| endpoints.iter().map(move |endpoint| (number, endpoint)));
         let launches = launches.map(|(number, endpoint)| launch(number, endpoint));
         let killer = async {
             for server in &mut servers {
-                wait::until("streams to be open", async || match crowd.live.load(Ordering::SeqCst) {
-                    0 => Err("none is"),
-                    _ => Ok(()),
+                // Each of them has its part of the streams then.
+                wait::until("every stream to be open, or over", async || {
+                    let (live, done) = (crowd.live.load(Ordering::SeqCst), crowd.done.load(Ordering::SeqCst));
+                    if live + done == STREAMS { Ok(()) } else { Err(format!("{live} are open, {done} over")) }
                 })
                 .await;
+                let before = crowd.broken.load(Ordering::SeqCst);
                 server.kill();
                 server.start_again();
+                wait::until("the kill to be felt", async || {
+                    let (broken, done) = (crowd.broken.load(Ordering::SeqCst), crowd.done.load(Ordering::SeqCst));
+                    if broken > before || done == STREAMS { Ok(()) } else { Err("no stream broke") }
+                })
+                .await;
             }
         };
         let (tasks, ()) = tokio::join!(join_all(launches), killer);
@@ -311,6 +320,6 @@ fn servers_that_are_killed_in_turn_make_one_pod_each() {
             assert!(same.iter().all(|task| task.outcome_bytes() == same[0].outcome_bytes()));
             same.iter().for_each(|task| task.assert_output(lines().as_bytes()));
         }
-        assert_eq!(t.cluster.list_pods().await.len(), 4);
+        assert_eq!(t.cluster.list_pods().await.len(), KEYS);
     });
 }
