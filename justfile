@@ -20,11 +20,12 @@ test:
 e2e kubeconfig audit="":
     PODLAUNCH_E2E_KUBECONFIG={{ kubeconfig }} {{ if audit != "" { "PODLAUNCH_E2E_AUDIT=" + audit } else { "" } }} RUST_TEST_THREADS=8 cargo test --test e2e
 
-# The fault tests with their full counts: 200 tasks, 20 kills, 100 MB logs. On the embedded cluster, or on the given one;
-# with its tools (a folder with `restart NAME` and `fake-nodes N`) also those that restart its parts. What a cluster is
-# not set up for is skipped, and says what it needs: small logs (`rotation::`), nodes that are soon given up (`nodes::`).
+# The fault tests with their full counts: 200 tasks, 20 kills, 100 MB logs, 13 containers of 100,000 lines. On the
+# embedded cluster, or on the given one; with its tools (a folder with `restart NAME` and `fake-nodes N`) also those that
+# restart its parts. What a cluster is not set up for is skipped, and says what it needs: small logs (`rotation::`), nodes
+# that are soon given up (`nodes::`).
 e2e-full kubeconfig="" tools="":
-    {{ if kubeconfig != "" { "PODLAUNCH_E2E_KUBECONFIG=" + kubeconfig } else { "" } }} {{ if tools != "" { "PODLAUNCH_E2E_CLUSTER_TOOLS=" + tools } else { "" } }} PODLAUNCH_E2E_FULL=1 RUST_TEST_THREADS=1 cargo test --test e2e -- --include-ignored --nocapture chaos:: records:: keeper:: log_pressure:: rotation:: nodes:: faults_
+    {{ if kubeconfig != "" { "PODLAUNCH_E2E_KUBECONFIG=" + kubeconfig } else { "" } }} {{ if tools != "" { "PODLAUNCH_E2E_CLUSTER_TOOLS=" + tools } else { "" } }} PODLAUNCH_E2E_FULL=1 RUST_TEST_THREADS=1 cargo test --test e2e -- --include-ignored --nocapture chaos:: records:: keeper:: log_pressure:: many_containers:: rotation:: nodes:: faults_
 
 # Python and grpcurl against a served cluster.
 clients:

@@ -72,16 +72,25 @@ impl Counts {
 #[test]
 fn any_life_gives_legal_transitions_and_one_outcome_on_every_replica() {
     let counts = Counts::default();
+    let cleaned = AtomicU64::new(0);
     let mut runner = TestRunner::new(cases(1500));
     let result = runner.run(&(model::plan(), ops()), |(plan, ops)| {
-        let mut world = World::new("model", model::life(&plan));
+        let life = model::life(&plan);
+        let end = model::end_before_cleanup(&life);
+        let mut world = World::new("model", life);
         world.run(&ops);
         counts.add(&world);
         world.check(true);
+        if let Some((end, stored)) = end.zip(world.stored.as_ref()) {
+            cleaned.fetch_add(1, Ordering::Relaxed);
+            let succeeded = stored.outcome.state == podlaunch::task::State::Succeeded;
+            assert_eq!((stored.outcome.exit_code, succeeded), (end.exit_code(), end.code == 0), "{stored:?}");
+        }
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
     counts.check();
+    assert!(cleaned.load(Ordering::Relaxed) > 10, "{cleaned:?}");
 }
 
 #[test]

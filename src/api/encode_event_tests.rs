@@ -174,6 +174,7 @@ fn verdicts() {
         (Verdict::Truncated(TruncatedCause::PodGone), V::Truncated, C::PodDeleted),
         (Verdict::Truncated(TruncatedCause::LogRemoved), V::Truncated, C::ContainerRemoved),
         (Verdict::Truncated(TruncatedCause::Refused), V::Truncated, C::Forbidden),
+        (Verdict::Truncated(TruncatedCause::Restarted), V::Truncated, C::Restarted),
     ] {
         let delivery = Delivery {
             verdict,

@@ -93,6 +93,7 @@ fn truncated(cause: TruncatedCause) -> v1::LogLossCause {
         TruncatedCause::PodGone => v1::LogLossCause::PodDeleted,
         TruncatedCause::LogRemoved => v1::LogLossCause::ContainerRemoved,
         TruncatedCause::Refused => v1::LogLossCause::Forbidden,
+        TruncatedCause::Restarted => v1::LogLossCause::Restarted,
     }
 }
 

@@ -171,6 +171,7 @@ fn limits(settings: &Settings) -> v1::Limits {
         max_inline_result_bytes: MAX_MESSAGE as u64,
         launch_wait: Some(time::seconds(LAUNCH_WAIT_SECONDS)),
         log_wait: Some(time::duration(settings.log_wait)),
+        sidecar_grace: Some(time::duration(settings.sidecar_grace)),
         stall_limit: Some(time::duration(settings.stall_limit)),
         max_wait_for_quota: Some(time::seconds(MAX_QUOTA_WAIT)),
         min_cancel_after: Some(time::seconds(MIN_CANCEL_AFTER_SECONDS)),

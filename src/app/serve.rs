@@ -134,6 +134,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         finalizer: if args.cluster.finalizer.is_on() { Finalizer::On } else { Finalizer::Off },
         container_log_max_size: limits.container_log_max_size,
         log_wait: limits.log_wait,
+        sidecar_grace: limits.sidecar_grace,
         default_startup_seconds: startup,
         result: result_settings(&args.result)?,
         idempotency_window: limits.idempotency_window,

@@ -186,9 +186,10 @@ impl Follower {
                     }
                     None
                 }
-                (ReadOnce::Gone, _) | (ReadOnce::Whole { .. }, Err(LogRefusal::Gone(_))) => {
-                    Some(TruncatedCause::LogRemoved)
-                }
+                (ReadOnce::Gone, _) | (ReadOnce::Whole { .. }, Err(LogRefusal::Gone(_))) => Some(match self.state() {
+                    RunState::Replaced => TruncatedCause::Restarted,
+                    _ => TruncatedCause::LogRemoved,
+                }),
                 // The end of a body proves nothing: only a log without any record is known to be another one.
                 (ReadOnce::NotFound, Ok(tail)) if self.tail_check(None, &tail) == TailCheck::EmptyAfterRotation => {
                     return ReadEnd::RotatedAway;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! no outcome ─▶ its own limits ─▶ Stop, DeclareLost
+//! primary ended, others go on ─▶ their grace ─▶ CleanUp
 //! outcome    ─▶ pod there ─▶ kept until its retention ends, it is released, or somebody else deletes it
 //!            │     then: Record (while the key must stay taken) ─ 10 s ─▶ Retire: finalizer off, DELETE
 //!            └─ pod gone ─▶ Record at once where there is none ─▶ Expire at the window's end
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::table::{Presence, Recorded, View};
 use crate::task::machine::Deadline;
 use crate::task::observation::{Holding, StopCause};
+use crate::task::outcome;
 use crate::task::policy::Retention;
 use crate::task::state::State;
 
@@ -30,6 +32,8 @@ pub(super) struct Rules {
     pub after_success: SignedDuration,
     /// For how long after any other end.
     pub after_failure: SignedDuration,
+    /// How long other containers may go on after the primary.
+    pub sidecar_grace: SignedDuration,
 }
 
 /// One thing to do.
@@ -37,6 +41,8 @@ pub(super) struct Rules {
 pub(super) enum Act {
     /// Stop the task for this cause.
     Stop(StopCause),
+    /// Stop what goes on after the primary container has ended.
+    CleanUp,
     /// Its node never came back: the outcome cannot be known.
     DeclareLost,
     /// Write the outcome record.
@@ -67,15 +73,30 @@ pub(super) struct Look<'a> {
 pub(super) fn duty(look: &Look<'_>, rules: &Rules, now: Timestamp) -> Option<Duty> {
     if look.view.outcome.is_none() {
         return match look.view.presence {
-            Presence::Present => of_active(look),
+            Presence::Present => earliest([of_active(look), left_over(look, rules)]),
             // The record that decides its outcome is being written.
             Presence::Gone => None,
         };
     }
     match look.view.presence {
         Presence::Gone => of_gone(look, rules, now),
-        Presence::Present => of_finished(look, rules, now),
+        Presence::Present => earliest([left_over(look, rules), of_finished(look, rules, now)]),
     }
+}
+
+fn earliest(duties: [Option<Duty>; 2]) -> Option<Duty> {
+    duties.into_iter().flatten().min_by_key(|duty| duty.at)
+}
+
+/// Other containers go on after the primary, in a pod that nobody else ends.
+fn left_over(look: &Look<'_>, rules: &Rules) -> Option<Duty> {
+    let seen = &look.view.observation;
+    if !outcome::is_left_over(seen) {
+        return None;
+    }
+    // Counted from when it was decided, by a clock of our own; before that, from the node's word.
+    let since = look.view.ended.or_else(|| outcome::left_over_since(seen)).unwrap_or(look.view.observed);
+    Some(Duty { at: since.checked_add(rules.sidecar_grace).ok()?, act: Act::CleanUp })
 }
 
 fn of_active(look: &Look<'_>) -> Option<Duty> {
@@ -87,10 +108,11 @@ fn of_active(look: &Look<'_>) -> Option<Duty> {
         Duty { at: deadline.at, act }
     });
     let seen = &look.view.observation;
-    let stopping = seen.stop.is_some() || seen.deletion.is_some() || seen.phase_is_terminal();
+    let ended = seen.phase_is_terminal() || seen.primary_ended().is_some();
+    let stopping = seen.stop.is_some() || seen.deletion.is_some() || ended;
     let left = seen.attached_until.filter(|_| !stopping && seen.policy.cancel_after.is_some());
     let left = left.map(|at| Duty { at, act: Act::Stop(StopCause::Disconnected) });
-    [own, left].into_iter().flatten().min_by_key(|duty| duty.at)
+    earliest([own, left])
 }
 
 fn of_gone(look: &Look<'_>, rules: &Rules, now: Timestamp) -> Option<Duty> {

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::cluster::StoredRecord;
-use crate::task::observation::{Observation, Stop, StoredOutcome};
+use crate::task::observation::{
+    ContainerObservation, ContainerState, Observation, Role, Stop, StoredOutcome, Terminated,
+};
 use crate::task::{Instance, Record, TaskKey};
 
 const WINDOW: i64 = 3600;
@@ -13,7 +15,12 @@ fn at(second: i64) -> Timestamp {
 
 fn rules() -> Rules {
     let seconds = SignedDuration::from_secs;
-    Rules { window: seconds(WINDOW), after_success: seconds(600), after_failure: seconds(86_400) }
+    Rules {
+        window: seconds(WINDOW),
+        after_success: seconds(600),
+        after_failure: seconds(86_400),
+        sidecar_grace: seconds(10),
+    }
 }
 
 /// A record of a task cancelled at 0: the shortest way to a stored outcome.
@@ -125,4 +132,56 @@ fn a_task_nobody_listens_to_is_stopped() {
     // A pod that is gone undecided waits for the record that decides it.
     let gone = View { outcome: None, presence: Presence::Gone, ..finished(State::Running) };
     assert_eq!(next(&gone, None, 90), None);
+}
+
+/// A pod of which `main` has ended at -1 by the node's clock, and `side` still runs.
+fn left_over(o: &mut Observation) {
+    let container = |name: &str, role, state| ContainerObservation {
+        name: name.into(),
+        role,
+        restarts: 0,
+        container_id: None,
+        image: String::new(),
+        image_id: None,
+        state,
+        last: None,
+    };
+    let end = Terminated {
+        code: 137,
+        signal: None,
+        reason: "Error".into(),
+        message: String::new(),
+        started: Some(at(-5)),
+        finished: Some(at(-1)),
+    };
+    (o.stop, o.deletion, o.cleanup, o.outcome) = (None, None, None, None);
+    (o.phase, o.reason, o.node) = ("Running".into(), None, Some("n".into()));
+    (o.restart_policy, o.primary) = ("Never".into(), "main".into());
+    o.containers = vec![
+        container("main", Role::Primary, ContainerState::Terminated(end)),
+        container("side", Role::Other, ContainerState::Running { started: Some(at(-5)) }),
+    ];
+}
+
+#[test]
+fn what_goes_on_after_the_primary_is_cleaned_up() {
+    let undecided = with(View { outcome: None, ended: None, ..finished(State::Running) }, left_over);
+    assert_eq!(next(&undecided, None, 3), Some((9, Act::CleanUp)), "by the node's clock");
+    let nobody = with(undecided.clone(), |o| {
+        (o.policy.cancel_after, o.attached_until) = (Some(60), Some(at(1)));
+    });
+    assert_eq!(next(&nobody, None, 3), Some((9, Act::CleanUp)), "there is nothing to cancel");
+    let lost = Some(Deadline { at: at(4), cause: StopCause::LostTimeout });
+    let first = duty(&Look { view: &undecided, deadline: lost, recorded: None }, &rules(), at(3));
+    assert_eq!(first.map(|duty| duty.act), Some(Act::DeclareLost));
+
+    let decided = with(finished(State::Succeeded), left_over);
+    assert_eq!(next(&decided, None, 3), Some((10, Act::CleanUp)), "by podlaunch's clock");
+    assert_eq!(next(&decided, None, 30), Some((10, Act::CleanUp)), "the keeper was away");
+    let kept = with(decided.clone(), |o| o.policy.retention = Retention::Keep);
+    assert_eq!(next(&kept, None, 3), Some((10, Act::CleanUp)));
+    let cleaned = with(decided.clone(), |o| o.cleanup = Some(at(11)));
+    assert_eq!(next(&cleaned, None, 12), Some((600, Act::Retire)), "once");
+    let released = with(decided, |o| o.released = Some(at(2)));
+    assert_eq!(next(&released, None, 3), Some((3, Act::Record)), "the pod goes before");
 }

@@ -30,6 +30,7 @@ use super::table::{Entry, Presence, View};
 use super::watches::chain;
 use crate::cluster::{ApiFailure, LogBody, LogRefusal, ReadMode, Run};
 use crate::logs::{Batch, BodyReader, FirstRead, Opened, Position, Standing, TailCheck, TruncatedCause};
+use crate::task::outcome::is_left_over;
 use crate::task::{ContainerState, State};
 
 /// Own renewal, before the kubelet cuts a follow (after 4 h at the latest).
@@ -472,12 +473,26 @@ impl Follower {
         }
     }
 
-    /// Once the outcome is known, a container that still runs is waited for this long and no longer.
+    /// Once the outcome is known, a container that still runs is waited for as long as it may take to end, and
+    /// `log_wait` longer.
     fn give_up_at(&mut self) -> Option<Instant> {
         if self.give_up_at.is_none() && self.outcome_is_known() {
-            self.give_up_at = Some(Instant::now() + self.executor.settings().log_wait);
+            self.give_up_at = Some(Instant::now() + self.time_to_end() + self.executor.settings().log_wait);
         }
         self.give_up_at
+    }
+
+    /// How long the kubelet gives the containers that outlive the outcome.
+    fn time_to_end(&self) -> Duration {
+        let view = self.view();
+        if view.outcome.is_some_and(|stored| stored.outcome.state == State::Lost) {
+            return Duration::ZERO;
+        }
+        let grace = Duration::from_secs(u64::try_from(view.observation.grace_seconds).unwrap_or_default());
+        match is_left_over(&view.observation) {
+            true => self.executor.settings().sidecar_grace.saturating_add(grace),
+            false => grace,
+        }
     }
 
     /// Why a container that still runs is not waited for any more.

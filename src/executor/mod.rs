@@ -86,6 +86,8 @@ pub struct Settings {
     pub container_log_max_size: u64,
     /// Longest wait for the rest of a log after the last byte of it, once the task has ended.
     pub log_wait: Duration,
+    /// How long other containers may go on after the primary has ended.
+    pub sidecar_grace: Duration,
     /// Startup timeout of tasks that ask for none, seconds.
     pub default_startup_seconds: Option<i64>,
     /// How result files are taken.
@@ -129,6 +131,7 @@ impl Default for Settings {
             finalizer: Finalizer::Off,
             container_log_max_size: 10 << 20,
             log_wait: Duration::from_secs(30),
+            sidecar_grace: Duration::from_secs(10),
             default_startup_seconds: Some(3600),
             result: ResultSettings::default(),
             idempotency_window: Duration::from_secs(3600),

@@ -182,21 +182,19 @@ impl Pump {
         }
         let run: RunKey = (change.container.as_str().into(), change.restart);
         let view = self.entry.view();
-        if !self.logs.includes(&run.0, &view.observation.primary) || self.runs.contains_key(&run) {
+        if !self.logs.includes(&run.0, &view.observation.primary) {
             return Ok(());
         }
-        if let Some(delivery) = self.cursor.log(&run.0, run.1).and_then(ended) {
-            // Its LogEnd was sent by an earlier stream of this chain.
-            let delivery = Some(delivery);
-            let done = ContainerDelivery { container: change.container.clone(), restart: run.1, delivery };
-            self.runs.insert(run, Followed::Done(done));
+        for earlier in 0..run.1 {
+            self.account_for_unseen((run.0.clone(), earlier)).await?;
+        }
+        if self.was_ended_before(&run) {
             return Ok(());
         }
+        // Of the runs of a container a node keeps the log of the last two.
         let newest = view.observation.containers.iter().find(|c| *c.name == *run.0).map_or(0, |c| c.restarts);
         if newest > run.1 + 1 && run_state(&view, &run.0, run.1) == RunState::Replaced {
-            self.outlet.send(Raw::RestartGap { container: run.0.clone(), restart: run.1 }).await?;
-            self.runs.insert(run, Followed::Partly);
-            return Ok(());
+            return self.tell_lost(run).await;
         }
         let from = self.log_from(&run, number, &view);
         // What a container wrote before it ended is not from now on.
@@ -205,6 +203,42 @@ impl Pump {
             return Ok(());
         }
         self.start_reader(run, from);
+        Ok(())
+    }
+
+    /// A run before one that was seen: what an earlier stream of this chain got of it. The node shows the run before the
+    /// last for as long as it keeps its log, so one that this replica never saw is lost.
+    async fn account_for_unseen(&mut self, run: RunKey) -> Result<(), Closed> {
+        let is_due = self.cursor.log_start() == LogStart::Beginning && run.1 >= self.cursor.reached(&run.0);
+        if !self.was_ended_before(&run) && is_due {
+            self.tell_lost(run).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of a run's log is to come: it is dealt with here, or its end was sent by an earlier stream of
+    /// this chain.
+    fn was_ended_before(&mut self, run: &RunKey) -> bool {
+        if self.runs.contains_key(run) {
+            return true;
+        }
+        let Some(delivery) = self.cursor.log(&run.0, run.1).and_then(ended) else { return false };
+        let done = ContainerDelivery { container: run.0.to_string(), restart: run.1, delivery: Some(delivery) };
+        self.runs.insert(run.clone(), Followed::Done(done));
+        true
+    }
+
+    async fn tell_lost(&mut self, run: RunKey) -> Result<(), Closed> {
+        let mark = self.cursor.log(&run.0, run.1);
+        let mut builder = mark.map(|mark| mark.delivery).unwrap_or_default();
+        builder.gap();
+        let position = mark.map_or_else(Position::start, |mark| mark.position.clone());
+        let delivery = builder.finish(&position, ReadEnd::Cut(TruncatedCause::Restarted), None, u64::MAX);
+        let after = position.last.map(|last| last.stamp);
+        self.outlet.send(Raw::RestartGap { container: run.0.clone(), restart: run.1, after }).await?;
+        let end = ContainerDelivery { container: run.0.to_string(), restart: run.1, delivery: Some(delivery) };
+        self.outlet.send(Raw::LogEnd { end: end.clone(), position: Box::new(position), builder }).await?;
+        self.runs.insert(run, Followed::Done(end));
         Ok(())
     }
 

@@ -22,7 +22,7 @@ use super::start::LogFrom;
 use super::stream::{ContainerDelivery, Raw, Until};
 use super::table::Entry;
 use super::{ExecError, Executor};
-use crate::logs::{DeliveryBuilder, Item, Output, Position};
+use crate::logs::{DeliveryBuilder, Item, Output, Position, ReadEnd, TruncatedCause};
 
 /// Which log, and from where.
 pub(super) struct Wanted {
@@ -152,6 +152,12 @@ impl LogReader {
     async fn finish(mut self, seat: &Seat, last: LastRead) -> Result<ContainerDelivery, Closed> {
         if let Some(at) = seat.first_read() {
             self.builder.opened(at);
+        }
+        if last.end == ReadEnd::Cut(TruncatedCause::Restarted) {
+            self.builder.gap();
+            let after = self.position.last.map(|last| last.stamp);
+            let gap = Raw::RestartGap { container: self.container.clone(), restart: self.restart, after };
+            self.outlet.send(gap).await?;
         }
         let max_size = self.executor.settings().container_log_max_size;
         let delivery = verdict(&mut self.builder, &self.position, &last, max_size);

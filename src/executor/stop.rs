@@ -9,6 +9,9 @@
 //! ```
 //!
 //! The kubelet then sends SIGTERM, waits the pod's grace and kills; pod, exit codes and log stay.
+//!
+//! What goes on after the primary has ended is stopped in the same way, with annotation podlaunch.dev/cleanup instead:
+//! that is no stop of the task, whose outcome is the primary's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +27,7 @@ use super::{ExecError, Executor};
 use crate::cluster::{DeleteRequest, PatchAnswer, PatchOp};
 use crate::task::meta;
 use crate::task::observation::{Observation, Stop, StopCause};
+use crate::task::outcome::is_left_over;
 
 /// Most tries against a pod that keeps changing.
 const TRIES: usize = 20;
@@ -137,6 +141,34 @@ impl Executor {
         self.next_duty(entry, now).is_some_and(|duty| duty.act == Act::Stop(cause) && duty.at <= now)
     }
 
+    /// Stops what goes on after the primary container has ended. The pod goes with its retention, whatever comes of it.
+    pub(super) async fn clean_up(&self, entry: &Arc<Entry>) -> Result<(), ExecError> {
+        let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
+        for _ in 0..TRIES {
+            let view = entry.view();
+            let seen = view.observation;
+            if view.presence == Presence::Gone || !is_left_over(&seen) {
+                return Ok(());
+            }
+            let [test_uid, test_version, end] = end_ops(entry, &seen);
+            let ops = [test_uid, test_version, PatchOp::annotate(meta::CLEANUP, &Timestamp::now().to_string()), end];
+            let answer = self.inner.cluster.patch_pod(&entry.key.namespace, &entry.pod, &ops).await;
+            match answer.map_err(ExecError::ClusterUnavailable)? {
+                PatchAnswer::Applied(pod) => {
+                    info!("containers that went on after the primary are stopped");
+                    self.feed_pod(&pod);
+                    return Ok(());
+                }
+                PatchAnswer::TestFailed => {
+                    self.reread(entry).await.map_err(ExecError::ClusterUnavailable)?;
+                    backoff.wait().await;
+                }
+                PatchAnswer::Gone => self.confirm_gone(entry).await,
+            }
+        }
+        Err(ExecError::Internal("the pod changed at every try to end what was left of it".into()))
+    }
+
     fn stop_ops(&self, entry: &Entry, seen: &Observation, request: &StopRequest) -> [PatchOp; 4] {
         let stop = Stop {
             cause: request.cause,
@@ -148,12 +180,8 @@ impl Executor {
             pending: entry.pending_for_stop(),
         };
         let text = serde_json::to_string(&stop).unwrap_or_default();
-        [
-            PatchOp::test_uid(&entry.uid),
-            PatchOp::test_version(seen.resource_version),
-            PatchOp::annotate(meta::STOP, &text),
-            PatchOp::Add { path: "/spec/activeDeadlineSeconds".into(), value: json!(1) },
-        ]
+        let [test_uid, test_version, end] = end_ops(entry, seen);
+        [test_uid, test_version, PatchOp::annotate(meta::STOP, &text), end]
     }
 
     /// The deadline knows no grace but the pod's. (A pod without a node is [`Self::see_to_stop`]'s.)
@@ -184,7 +212,15 @@ impl Executor {
     }
 }
 
+/// The pod at this version, and the deadline that ends it.
+fn end_ops(entry: &Entry, seen: &Observation) -> [PatchOp; 3] {
+    [
+        PatchOp::test_uid(&entry.uid),
+        PatchOp::test_version(seen.resource_version),
+        PatchOp::Add { path: "/spec/activeDeadlineSeconds".into(), value: json!(1) },
+    ]
+}
+
 fn has_ended(seen: &Observation) -> bool {
-    let ended_for_good = seen.restart_policy == "Never" && seen.primary_terminated().is_some();
-    seen.phase_is_terminal() || ended_for_good
+    seen.phase_is_terminal() || seen.primary_ended().is_some()
 }

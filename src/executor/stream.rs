@@ -187,7 +187,7 @@ pub struct ContainerDelivery {
 pub(super) enum Raw {
     Event(Arc<TaskEvent>),
     Log { container: Arc<str>, restart: u32, output: Box<logs::Output>, builder: logs::DeliveryBuilder },
-    RestartGap { container: Arc<str>, restart: u32 },
+    RestartGap { container: Arc<str>, restart: u32, after: Option<Timestamp> },
     LogEnd { end: ContainerDelivery, position: Box<logs::Position>, builder: logs::DeliveryBuilder },
     Termination { event: Arc<TaskEvent>, delivery: Vec<ContainerDelivery> },
     EndOfAvailable,
@@ -343,8 +343,11 @@ impl TaskStream {
                     }
                 }
             }
-            Raw::RestartGap { container, restart } => {
-                let gap = LogGap { cause: GapCause::Restarted, after: None };
+            Raw::RestartGap { container, restart, after } => {
+                if let Some(mark) = self.cursor.log_mut(&container, restart, logs::Position::start) {
+                    mark.delivery.gap();
+                }
+                let gap = LogGap { cause: GapCause::Restarted, after };
                 let body = StreamBody::Gap { container: container.to_string(), restart, gap };
                 self.event(String::new(), None, now, body)
             }

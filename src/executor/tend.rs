@@ -49,6 +49,7 @@ impl Executor {
             window: self.window(),
             after_success: seconds(settings.retention.after_success),
             after_failure: seconds(settings.retention.after_failure),
+            sidecar_grace: seconds(settings.sidecar_grace),
         }
     }
 
@@ -126,6 +127,7 @@ impl Executor {
                 let request = StopRequest { cause, caller: String::new(), message: String::new(), grace_seconds: None };
                 self.stop(entry, &request).await?;
             }
+            Act::CleanUp => self.clean_up(entry).await?,
             Act::DeclareLost => self.store_outcome(entry, &decide_lost(&entry.view().observation)).await,
             Act::Record => self.record(entry).await?,
             Act::Retire => self.retire(entry).await?,

@@ -49,6 +49,8 @@ pub enum TruncatedCause {
     LogRemoved,
     /// Reading is refused, now and later.
     Refused,
+    /// The container was started again, and again: a node keeps the log of the run before and of no other.
+    Restarted,
 }
 
 /// Why lines may be missing unseen.

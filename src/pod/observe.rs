@@ -96,6 +96,7 @@ pub fn observe_as(pod: &SlimPod, key: TaskKey, primary: &str) -> Result<Observat
         outcome,
         ended: stamp(pod, meta::ENDED),
         released: stamp(pod, meta::RELEASED),
+        cleanup: stamp(pod, meta::CLEANUP),
         attached_until: stamp(pod, meta::ATTACHED_UNTIL),
         node: filled(&pod.spec.node_name),
         gates: pod.spec.scheduling_gates.iter().map(|g| g.name.clone()).collect(),

@@ -42,6 +42,10 @@ pub const ATTACHED_ATTEMPTS: &str = "podlaunch.dev/attached-attempts";
 pub const ENDED: &str = "podlaunch.dev/ended";
 /// Annotation: when a caller released the finished task (podlaunch's clock, RFC 3339). Its pod goes at once.
 pub const RELEASED: &str = "podlaunch.dev/released";
+/// Annotation: when what went on after the primary container had ended was stopped (podlaunch's clock, RFC 3339).
+/// Written by the patch that stops it, on a version of the pod that shows nothing else that ends it; never part of the
+/// outcome.
+pub const CLEANUP: &str = "podlaunch.dev/cleanup";
 /// Annotation: until when the task counts as listened to (podlaunch's clock, RFC 3339); renewed by every replica
 /// that serves a stream of it. Only on tasks with a disconnect policy.
 pub const ATTACHED_UNTIL: &str = "podlaunch.dev/attached-until";

@@ -56,6 +56,9 @@ pub struct Observation {
     pub ended: Option<Timestamp>,
     /// When a caller released the finished task (podlaunch's clock).
     pub released: Option<Timestamp>,
+    /// When podlaunch stopped what went on after the primary container had ended (podlaunch's clock). The patch that
+    /// stops it writes it, on a version that shows nothing else that ends the pod.
+    pub cleanup: Option<Timestamp>,
     /// Until when the task counts as listened to (podlaunch's clock); only with a disconnect policy.
     pub attached_until: Option<Timestamp>,
     /// Node it is bound to.
@@ -289,12 +292,25 @@ impl Observation {
         self.containers.iter().find(|c| c.name == self.primary && c.role == Role::Primary)
     }
 
-    /// The primary container's end, where it has ended for good (under OnFailure only the
-    /// pod's terminal phase says so).
+    /// The primary container's end, where it is not running now. Under OnFailure it may be started again.
     pub fn primary_terminated(&self) -> Option<&Terminated> {
         match &self.primary()?.state {
             ContainerState::Terminated(t) => Some(t),
             _ => None,
+        }
+    }
+
+    /// The primary container's end, where its pod does not start it again.
+    pub fn primary_ended(&self) -> Option<&Terminated> {
+        self.primary_terminated().filter(|end| self.ends_for_good(end))
+    }
+
+    /// Whether a regular container that ended so is not started again.
+    pub fn ends_for_good(&self, end: &Terminated) -> bool {
+        match self.restart_policy.as_str() {
+            "Never" => true,
+            "OnFailure" => end.code == 0,
+            _ => false,
         }
     }
 

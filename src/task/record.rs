@@ -207,6 +207,7 @@ impl Record {
             outcome: Some(self.outcome.clone()),
             ended: Some(task.ended),
             released: None,
+            cleanup: None,
             attached_until: None,
             node: Some(outcome.pod.node.clone()).filter(|node| !node.is_empty()),
             gates: Vec::new(),

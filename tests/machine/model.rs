@@ -74,6 +74,8 @@ pub struct Plan {
     /// How a container takes a kill.
     killed: (i32, &'static str),
     finalizer: bool,
+    /// What is beside the primary goes on, until podlaunch ends it.
+    leftover: bool,
 }
 
 const ENDS: &[(i32, &str)] = &[
@@ -97,8 +99,9 @@ pub fn plan() -> impl Strategy<Value = Plan> {
     let end = || (0..ENDS.len()).prop_map(|i| ENDS[i]);
     let outside = (0u8..8, (0..FATES.len()).prop_map(|i| FATES[i]), (0usize..4).prop_map(|i| ENDS[i]));
     let before = (any::<bool>(), any::<bool>(), any::<bool>(), 0u8..3);
-    (extra, before, proptest::collection::vec(end(), 1..4), outside, any::<bool>()).prop_map(
-        |(extra, (on_failure, gated, unschedulable, pull_failures), runs, (stage, fate, killed), finalizer)| Plan {
+    let after = (any::<bool>(), any::<bool>());
+    (extra, before, proptest::collection::vec(end(), 1..4), outside, after).prop_map(
+        |(extra, (on_failure, gated, unschedulable, pull_failures), runs, (stage, fate, killed), after)| Plan {
             extra,
             on_failure,
             gated,
@@ -108,7 +111,8 @@ pub fn plan() -> impl Strategy<Value = Plan> {
             stage,
             fate,
             killed,
-            finalizer,
+            finalizer: after.0,
+            leftover: after.1 && matches!(extra, Extra::Other),
         },
     )
 }
@@ -122,6 +126,14 @@ pub fn life(plan: &Plan) -> Vec<(Timestamp, Seen)> {
         life.gone();
     }
     life.seen
+}
+
+/// How the primary had ended before podlaunch ended what was left over, if it did.
+pub fn end_before_cleanup(life: &[(Timestamp, Seen)]) -> Option<Terminated> {
+    life.iter().find_map(|(_, seen)| match seen {
+        Seen::Pod(o) if o.cleanup.is_some() => o.primary_ended().cloned(),
+        _ => None,
+    })
 }
 
 struct Life {
@@ -283,8 +295,9 @@ impl Life {
             }
             let end = self.ended(*run);
             self.set("main", end.clone());
-            self.condition("Ready", "False", Some("PodFailed"));
-            self.condition("ContainersReady", "False", Some("PodFailed"));
+            let over = if plan.leftover { "ContainersNotReady" } else { "PodFailed" };
+            self.condition("Ready", "False", Some(over));
+            self.condition("ContainersReady", "False", Some(over));
             if self.reach(plan) {
                 return true;
             }
@@ -295,9 +308,27 @@ impl Life {
                 self.restart(end);
             }
         }
-        self.phase_of_main();
+        match plan.leftover && self.o.primary_ended().is_some() {
+            true => self.cleaned_up(plan),
+            false => self.phase_of_main(),
+        }
         self.post();
         self.afterwards()
+    }
+
+    /// podlaunch ends what goes on after the primary: the kubelet's words are those of a deadline.
+    fn cleaned_up(&mut self, plan: &Plan) {
+        self.post();
+        self.o.cleanup = Some(self.now);
+        self.o.active_deadline_seconds = Some(1);
+        self.post();
+        let end = self.ended(plan.killed);
+        self.set("extra", end);
+        self.condition("Ready", "False", Some("PodFailed"));
+        self.condition("ContainersReady", "False", Some("PodFailed"));
+        self.post();
+        self.o.phase = "Failed".into();
+        self.o.reason = Some("DeadlineExceeded".into());
     }
 
     fn restart(&mut self, end: ContainerState) {

@@ -184,6 +184,10 @@ pub struct LimitArgs {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = positive_duration)]
     pub log_wait: Duration,
 
+    /// How long other containers may go on after a task's primary container has ended, before its pod is stopped
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub sidecar_grace: Duration,
+
     /// For how long after its end a task's key makes no second pod
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = positive_duration)]
     pub idempotency_window: Duration,

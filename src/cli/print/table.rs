@@ -181,6 +181,7 @@ pub(crate) fn info(info: &v1::GetServerInfoResponse) -> String {
     time("Kept after failure", retention.and_then(|kept| kept.after_failure.as_ref()));
     if let Some(limits) = &info.limits {
         time("Wait for logs", limits.log_wait.as_ref());
+        time("Grace of sidecars", limits.sidecar_grace.as_ref());
         time("Stalled reader", limits.stall_limit.as_ref());
         fields.add("Request at most", bytes(limits.max_request_bytes));
         fields.add("Manifest at most", bytes(limits.max_manifest_bytes));

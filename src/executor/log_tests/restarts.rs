@@ -106,6 +106,39 @@ fn a_run_two_restarts_back_is_gone() {
     });
 }
 
+/// Who sees a container for the first time after its third restart says what went before, once in a chain.
+#[test]
+fn runs_that_nobody_saw_are_said_to_be_lost() {
+    use crate::logs::TruncatedCause::Restarted;
+    run(async {
+        let world = world();
+        for second in [10, 20, 30] {
+            world.node.write(at(second * 1000 - 500), b"unseen");
+            world.node.restart();
+        }
+        world.node.write(at(30_500), b"3");
+        world.ended(2, at(20_000), at(29_600));
+        world.running(3, at(30_000));
+        let mut reader = world.stream(Start::Beginning);
+        reader.until(2).await;
+        let other = world.replica();
+        let mut reader = other.resume(reader);
+        reader.read_for(Duration::from_secs(3)).await;
+        world.node.end();
+        world.ended(3, at(30_000), at(31_000));
+        world.over();
+        let got = world.resume(reader).rest().await;
+        let lost: Vec<usize> = (0..4).map(|restart| got.gaps(restart)).collect();
+        assert_eq!(lost, [1, 1, 0, 0]);
+        assert_eq!((got.text(2), got.text(3)), (texts(&["unseen"]), texts(&["3"])));
+        let verdicts: Vec<_> =
+            got.terminations[0].iter().map(|run| run.delivery.map(|d| (d.verdict, d.gaps))).collect();
+        let gone = Some((Verdict::Truncated(Restarted), 1));
+        let complete = Some((Verdict::Complete, 0));
+        assert_eq!(verdicts, [gone, gone, complete, complete]);
+    });
+}
+
 /// A task that is not started again costs no questions.
 #[test]
 fn never_asks_nothing() {

@@ -264,6 +264,7 @@ fn pod() -> Observation {
         attached_until: None,
         ended: None,
         released: Default::default(),
+        cleanup: None,
         observed_generation: None,
         fingerprint: String::new(),
         labels: BTreeMap::new(),

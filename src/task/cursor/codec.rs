@@ -154,7 +154,7 @@ fn verdict_code(verdict: Verdict) -> u8 {
 }
 
 /// Their order is part of the format.
-const VERDICTS: [Verdict; 9] = [
+const VERDICTS: [Verdict; 10] = [
     Verdict::Complete,
     Verdict::Unverified(UnverifiedCause::Rotated),
     Verdict::Unverified(UnverifiedCause::PodDeleted),
@@ -164,6 +164,7 @@ const VERDICTS: [Verdict; 9] = [
     Verdict::Truncated(TruncatedCause::LogRemoved),
     Verdict::Truncated(TruncatedCause::Refused),
     Verdict::NotRequested,
+    Verdict::Truncated(TruncatedCause::Restarted),
 ];
 
 const HAS_HIGH: u8 = 1;

@@ -253,10 +253,10 @@ impl Cursor {
         self.logs.last_mut()
     }
 
-    /// Forgets the logs of a container's runs before `restart`: their lines will not be sent again.
-    pub fn forget_logs_before(&mut self, container: &str, restart: u32) {
-        let container = name_hash(container);
-        self.logs.retain(|l| l.container != container || l.restart >= restart);
+    /// The run of a container that its last event was about: those before it were dealt with.
+    pub fn reached(&self, container: &str) -> u32 {
+        let name = name_hash(container);
+        self.containers.iter().find(|m| m.name == name).map_or(0, |m| m.restart)
     }
 
     fn wants_container(&self, change: &ContainerChange, uid: &str) -> bool {

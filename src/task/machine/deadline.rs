@@ -20,7 +20,7 @@ pub struct Deadline {
 
 pub(super) fn of(row: &Row) -> Option<Deadline> {
     let o = &row.observation;
-    let ended = o.restart_policy == "Never" && o.primary_terminated().is_some();
+    let ended = o.primary_ended().is_some();
     if row.is_gone() || row.outcome.is_some() || o.phase_is_terminal() {
         return None;
     }

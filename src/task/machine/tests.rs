@@ -46,6 +46,7 @@ fn pod(state: ContainerState) -> Observation {
         outcome: None,
         ended: None,
         released: None,
+        cleanup: None,
         attached_until: None,
         node: Some("n".into()),
         gates: Vec::new(),

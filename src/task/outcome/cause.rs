@@ -51,7 +51,7 @@ pub(super) fn vanished(o: &Observation, facts: &Facts<'_>) -> Verdict {
         return verdict;
     }
     if let Some(code) = facts.exit_code() {
-        let own = |v: Option<Verdict>| v.filter(|_| code < 128);
+        let own = |v: Option<Verdict>| v.filter(|_| code < 128 || o.cleanup.is_some());
         return disrupted(o, facts)
             .or_else(|| own(own_end(o, facts)))
             .unwrap_or_else(|| Verdict::new(State::Disrupted, Reason::PodVanished, Certainty::Inferred));
@@ -136,6 +136,10 @@ struct Cause<'a> {
 }
 
 fn disrupted(o: &Observation, facts: &Facts<'_>) -> Option<Verdict> {
+    if o.cleanup.is_some() {
+        // The primary had ended when nothing of this was there: it ended what podlaunch was about to end.
+        return None;
+    }
     let cause = by_condition(o, facts)
         .or_else(|| by_pod_reason(o))
         .or_else(|| by_deletion(o, facts))

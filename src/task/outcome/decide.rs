@@ -3,12 +3,14 @@
 //! A container's end is on the watch one to four seconds before the pod's terminal phase. An own
 //! exit (code < 128) that nothing else can explain is decided at once, and so is a command that the
 //! runtime could not start: no kill looks like that. A kill waits for the phase, since the deadline,
-//! eviction or deletion behind a 137 or 143 shows only there.
+//! eviction or deletion behind a 137 or 143 shows only there. Where other containers go on, that phase comes only when
+//! podlaunch ends them (`leftover.rs`); that it did says as much as the phase would.
 
 use jiff::SignedDuration;
 
 use super::cause::{self, Verdict, advice};
 use super::facts::{Before, Facts, Word, disruption_target, is_start_error};
+use super::leftover::is_left_over;
 use super::result;
 use super::{ContainerSummary, Outcome, PodVersion, REASON_VERSION, Times};
 use crate::task::observation::{ContainerObservation, ContainerState, Observation, StopCause, Terminated};
@@ -39,9 +41,9 @@ pub fn decide_overdue(o: &Observation, before: Before) -> Outcome {
 }
 
 /// Whether the primary's own exit says all, and only the word on its result file is still to come: the sidecar is
-/// stopped last.
+/// stopped last, when nothing else goes on.
 pub fn result_is_due(o: &Observation) -> bool {
-    !o.phase_is_terminal() && exit_says_all(o) && !result::is_settled(o)
+    !o.phase_is_terminal() && exit_says_all(o) && !result::is_settled(o) && !is_left_over(o)
 }
 
 /// kubelet may post the terminal phase of a pod that reached its deadline while its container (or the result's
@@ -86,7 +88,10 @@ pub fn decide_lost(o: &Observation) -> Outcome {
 
 /// Whether the primary's own exit leaves nothing to wait for.
 fn exit_says_all(o: &Observation) -> bool {
-    let Some(end) = o.primary_terminated() else { return false };
+    let Some(end) = o.primary_ended() else { return false };
+    if o.cleanup.is_some() {
+        return true;
+    }
     let own = end.exit_code().is_some_and(|code| (0..128).contains(&code)) || is_start_error(end);
     own && o.restart_policy == "Never"
         && o.deletion.is_none()
@@ -97,7 +102,7 @@ fn exit_says_all(o: &Observation) -> bool {
 }
 
 /// kubelet compares its clock with the pod's start; both stamps are cut to whole seconds.
-fn deadline_may_have_fired(o: &Observation, end: &Terminated) -> bool {
+pub(super) fn deadline_may_have_fired(o: &Observation, end: &Terminated) -> bool {
     let Some(deadline) = o.active_deadline_seconds else { return false };
     let (Some(start), Some(finished)) = (o.start_time, end.finished) else { return true };
     finished.duration_since(start) + SignedDuration::from_secs(1) >= SignedDuration::from_secs(deadline)

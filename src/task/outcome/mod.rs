@@ -21,6 +21,7 @@ mod cause;
 mod codec;
 mod decide;
 mod facts;
+mod leftover;
 mod result;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use decide::{
 };
 pub use facts::Before;
 pub(crate) use facts::deletion_requested;
+pub use leftover::{is_left_over, left_over_since};
 pub use result::{ResultState, TaskResult};
 pub use unlaunched::unlaunched;
 

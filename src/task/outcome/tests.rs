@@ -67,6 +67,7 @@ pub(super) fn pod(phase: &str, state: ContainerState) -> Observation {
         outcome: None,
         ended: None,
         released: None,
+        cleanup: None,
         attached_until: None,
         node: Some("n".into()),
         gates: Vec::new(),

@@ -742,7 +742,8 @@ class RestartPolicy(OpenEnum):
 
     ON_FAILURE = 2
     """When it ends with an exit code other than 0, with back-off, for ever: set an execution timeout. An exit of
-    the primary is a ContainerChange; the task ends when the pod does."""
+    the primary is a ContainerChange; the task ends when the pod does, or with exit code 0 when what goes on is
+    stopped."""
 
 
 class ResultKind(OpenEnum):
@@ -760,9 +761,9 @@ class ResultKind(OpenEnum):
     FILE = 2
     """A file of any bytes, taken by a native sidecar that podlaunch adds, whatever the exit code is: from the
     pod's own containers a failed, cancelled or timed out task's too. The sidecar is told to stop when the pod's
-    regular containers have ended, so the outcome comes one to two seconds later than without; where other regular
-    containers run on after the primary one, no later than the pod's grace and 30 s after its end, and the result
-    is then GONE."""
+    regular containers have ended, so the outcome comes one to two seconds later than without. Where other regular
+    containers run on after the primary one, they are stopped after Limits.sidecar_grace, and the outcome comes
+    after that."""
 
 
 class PreviousActivePolicy(OpenEnum):

@@ -129,6 +129,8 @@ struct LimitsJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     log_wait_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sidecar_grace_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     stall_limit_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     watch_resume_window_seconds: Option<f64>,
@@ -156,6 +158,7 @@ impl LimitsJson {
             max_inline_result_bytes: limits.max_inline_result_bytes,
             launch_wait_seconds: span(limits.launch_wait.as_ref()),
             log_wait_seconds: span(limits.log_wait.as_ref()),
+            sidecar_grace_seconds: span(limits.sidecar_grace.as_ref()),
             stall_limit_seconds: span(limits.stall_limit.as_ref()),
             watch_resume_window_seconds: span(limits.watch_resume_window.as_ref()),
             max_wait_for_quota_seconds: span(limits.max_wait_for_quota.as_ref()),

@@ -107,7 +107,7 @@ class RetentionInfo(_message.Message):
     def __init__(self, after_success: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., after_failure: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_request_bytes", "max_manifest_bytes", "max_chunk_bytes", "max_batch_items", "max_page_size", "max_active_tasks", "max_streams", "max_streams_per_connection", "max_consumers_per_task", "max_result_bytes", "max_inline_result_bytes", "launch_wait", "log_wait", "stall_limit", "watch_resume_window", "max_wait_for_quota", "min_cancel_after", "max_unacknowledged")
+    __slots__ = ("max_request_bytes", "max_manifest_bytes", "max_chunk_bytes", "max_batch_items", "max_page_size", "max_active_tasks", "max_streams", "max_streams_per_connection", "max_consumers_per_task", "max_result_bytes", "max_inline_result_bytes", "launch_wait", "log_wait", "stall_limit", "watch_resume_window", "max_wait_for_quota", "min_cancel_after", "max_unacknowledged", "sidecar_grace")
     MAX_REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_MANIFEST_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +126,7 @@ class Limits(_message.Message):
     MAX_WAIT_FOR_QUOTA_FIELD_NUMBER: _ClassVar[int]
     MIN_CANCEL_AFTER_FIELD_NUMBER: _ClassVar[int]
     MAX_UNACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    SIDECAR_GRACE_FIELD_NUMBER: _ClassVar[int]
     max_request_bytes: int
     max_manifest_bytes: int
     max_chunk_bytes: int
@@ -144,4 +145,5 @@ class Limits(_message.Message):
     max_wait_for_quota: _duration_pb2.Duration
     min_cancel_after: _duration_pb2.Duration
     max_unacknowledged: _duration_pb2.Duration
-    def __init__(self, max_request_bytes: _Optional[int] = ..., max_manifest_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_batch_items: _Optional[int] = ..., max_page_size: _Optional[int] = ..., max_active_tasks: _Optional[int] = ..., max_streams: _Optional[int] = ..., max_streams_per_connection: _Optional[int] = ..., max_consumers_per_task: _Optional[int] = ..., max_result_bytes: _Optional[int] = ..., max_inline_result_bytes: _Optional[int] = ..., launch_wait: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., log_wait: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., stall_limit: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., watch_resume_window: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_wait_for_quota: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., min_cancel_after: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_unacknowledged: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    sidecar_grace: _duration_pb2.Duration
+    def __init__(self, max_request_bytes: _Optional[int] = ..., max_manifest_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_batch_items: _Optional[int] = ..., max_page_size: _Optional[int] = ..., max_active_tasks: _Optional[int] = ..., max_streams: _Optional[int] = ..., max_streams_per_connection: _Optional[int] = ..., max_consumers_per_task: _Optional[int] = ..., max_result_bytes: _Optional[int] = ..., max_inline_result_bytes: _Optional[int] = ..., launch_wait: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., log_wait: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., stall_limit: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., watch_resume_window: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_wait_for_quota: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., min_cancel_after: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., max_unacknowledged: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., sidecar_grace: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...

@@ -33,8 +33,8 @@ class PodlaunchServiceStub(object):
     while a chain of streams reads, a node that dies) is never called COMPLETE. Rotation before the chain's first read
     cannot be seen: ContainerDelivery.first_read says when that read was opened.
 
-    G4. The Termination comes after the last log line. The wait for logs is bounded (`Limits.log_wait`, default 30 s)
-    and never hides the outcome for ever.
+    G4. The Termination comes after the last log line. The wait for logs is bounded (`Limits.log_wait`, default 30 s; for
+    a container that outlives the outcome: after the time it has to end) and never hides the outcome for ever.
 
     G5. A stream until TERMINATION never ends with OK without one (but see `validate_only`); WatchTasks never ends with
     OK at all. A broken connection is never an outcome.
@@ -163,8 +163,8 @@ class PodlaunchServiceServicer(object):
     while a chain of streams reads, a node that dies) is never called COMPLETE. Rotation before the chain's first read
     cannot be seen: ContainerDelivery.first_read says when that read was opened.
 
-    G4. The Termination comes after the last log line. The wait for logs is bounded (`Limits.log_wait`, default 30 s)
-    and never hides the outcome for ever.
+    G4. The Termination comes after the last log line. The wait for logs is bounded (`Limits.log_wait`, default 30 s; for
+    a container that outlives the outcome: after the time it has to end) and never hides the outcome for ever.
 
     G5. A stream until TERMINATION never ends with OK without one (but see `validate_only`); WatchTasks never ends with
     OK at all. A broken connection is never an outcome.
@@ -441,8 +441,8 @@ class PodlaunchService(object):
     while a chain of streams reads, a node that dies) is never called COMPLETE. Rotation before the chain's first read
     cannot be seen: ContainerDelivery.first_read says when that read was opened.
 
-    G4. The Termination comes after the last log line. The wait for logs is bounded (`Limits.log_wait`, default 30 s)
-    and never hides the outcome for ever.
+    G4. The Termination comes after the last log line. The wait for logs is bounded (`Limits.log_wait`, default 30 s; for
+    a container that outlives the outcome: after the time it has to end) and never hides the outcome for ever.
 
     G5. A stream until TERMINATION never ends with OK without one (but see `validate_only`); WatchTasks never ends with
     OK at all. A broken connection is never an outcome.
