@@ -1,6 +1,5 @@
 //! How a task ends by itself, and what its outcome says.
 
-use crate::harness::ctx::needs_real;
 use crate::harness::spec::{Build as _, command, sh};
 use crate::harness::v1::env_var::Source;
 use crate::harness::v1::{self, Reason, RetryAdvice, TaskState};
@@ -37,11 +36,11 @@ fn exit_137_is_no_oom_kill() {
 #[test]
 fn an_oom_kill() {
     run(async |t| {
-        if !needs_real(t, "memory limits are enforced by a real node only") {
-            return;
+        let take = ["dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"];
+        let task = t.run(command(images::BUSYBOX, &take).limit_memory("32Mi")).await;
+        if !t.backend.is_real() && task.outcome().reason() == Reason::Completed {
+            return println!("skipped: the embedded node may make no control groups here, and says so");
         }
-        let spec = command(images::BUSYBOX, &["tail", "/dev/zero"]).limit_memory("32Mi");
-        let task = t.run(spec).await;
         let outcome = task.assert_ended(TaskState::Failed, Reason::OomKilled);
         task.assert_exit_code(137);
         assert_eq!(outcome.kubernetes_reason, "OOMKilled");

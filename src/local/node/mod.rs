@@ -9,8 +9,9 @@
 //!                                             └→ status and events → Store
 //! ```
 //!
-//! It isolates nothing: processes share the machine's files, network and users. Resource limits, security contexts and probes
-//! are not enforced. Containers end with this process, however it ends.
+//! It isolates nothing: processes share the machine's files, network and users. Limits of memory and CPU are enforced where
+//! this process may make control groups, else it says once that they are not; security contexts and probes are not enforced.
+//! Containers end with this process, however it ends.
 
 mod agent;
 mod config;
@@ -30,6 +31,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -45,6 +47,7 @@ pub use self::logs::serve::LogServer;
 use self::agent::Agent;
 use self::logs::serve::{CutOff, Logs};
 use self::logs_api::NodeLogs;
+use self::process::cgroup::{Cgroup, Limits, Places};
 use self::process::group::Groups;
 use self::process::spawner::Spawner;
 use crate::local::store::{Kind, NODE_NAME, Store};
@@ -74,6 +77,10 @@ struct Shared {
     config_changes: watch::Sender<u64>,
     /// Images of which it was said that the host's programs stand for them.
     host_images: Mutex<BTreeSet<String>>,
+    /// Where limits of containers can be kept.
+    limits: Places,
+    /// That they cannot be was said.
+    lack_told: AtomicBool,
 }
 
 impl Shared {
@@ -93,6 +100,24 @@ impl Shared {
                 image,
                 "this image is not mapped to a directory: its programs are looked up in the host's PATH"
             );
+        }
+    }
+}
+
+impl Shared {
+    /// What keeps a container's limits; says once that they cannot be kept.
+    fn limit(&self, limits: &Limits) -> Option<Arc<Cgroup>> {
+        if let Some(what) = self.limits.lack(limits)
+            && !self.lack_told.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!("{what} are not enforced: this process may not make control groups below its own");
+        }
+        match self.limits.make(limits) {
+            Ok(made) => made.map(Arc::new),
+            Err(error) => {
+                tracing::warn!(%error, "the limits of a container are not enforced: its control group could not be made");
+                None
+            }
         }
     }
 }
@@ -125,6 +150,8 @@ impl Node {
             cut_off: Arc::clone(&cut_off),
             config_changes: watch::Sender::new(0),
             host_images: Mutex::default(),
+            limits: Places::find(),
+            lack_told: AtomicBool::new(false),
         });
         Ok(Node {
             agent: Some(AbortOnDropHandle::new(tokio::spawn(Agent::new(shared).run()))),

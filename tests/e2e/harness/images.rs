@@ -18,7 +18,7 @@ pub const UBUNTU: &str = "ubuntu:16.04";
 pub const UNPULLABLE: &str = "registry.invalid/x:1";
 
 /// What the tests' scripts use.
-const PROGRAMS: [&str; 19] = [
+const PROGRAMS: [&str; 20] = [
     "sed",
     "sh",
     "sleep",
@@ -38,6 +38,7 @@ const PROGRAMS: [&str; 19] = [
     "sha256sum",
     "mkdir",
     "chmod",
+    "dd",
 ];
 
 /// Answers exactly the blog post's arguments, for hosts without Python.

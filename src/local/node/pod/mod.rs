@@ -209,7 +209,8 @@ impl Worker {
             Ok((id, finished)) => (id, finished),
             Err(error) => {
                 tracing::error!(%error, "the task of a container failed");
-                let finished = Finished { exit_code: 255, at: Timestamp::now(), message: String::new() };
+                let finished =
+                    Finished { exit_code: 255, reason: "Error", at: Timestamp::now(), message: String::new() };
                 (error.id(), finished)
             }
         };
@@ -223,7 +224,7 @@ impl Worker {
         container.stop = None;
         container.state = State::Ended(Ended {
             exit_code: finished.exit_code,
-            reason: if finished.exit_code == 0 { "Completed" } else { "Error" },
+            reason: finished.reason,
             message: finished.message,
             started: since,
             finished: finished.at,

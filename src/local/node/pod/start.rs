@@ -21,11 +21,13 @@ use super::container::{Due, Ended, State};
 use super::status::Sandbox;
 use crate::local::node::events::Severity;
 use crate::local::node::logs::file::AttemptLog;
+use crate::local::node::process::cgroup::Limits;
 use crate::local::node::process::hook::{Hook, Setting};
 use crate::local::node::process::lookup::{StartError, below, check_directory};
 use crate::local::node::process::run::{self, Attempt, MessagePolicy, MessageSource};
 use crate::local::node::process::spawner::Process;
 use crate::local::node::spec::env::{Environment, Sources, array};
+use crate::local::node::spec::quantity::{ratio, thousandths};
 use crate::local::node::volumes;
 use crate::local::store::Meta;
 
@@ -146,7 +148,7 @@ impl Worker {
             id: new_id(),
             argv,
             obstacle: check_directory(&directory).err(),
-            setting: Setting { env, directory },
+            setting: Setting { env, directory, cgroup: self.node.limit(&limits(&container.spec)) },
             log,
             message_file,
         })
@@ -248,6 +250,15 @@ impl Worker {
             self.pod.uid()
         );
         self.event(Some(index), Severity::Warning, "BackOff", message);
+    }
+}
+
+/// `resources.limits`, as far as they can be kept anywhere here.
+fn limits(container: &serde_json::Value) -> Limits {
+    let limit = |name: &str| container["resources"]["limits"][name].as_str().and_then(thousandths).filter(|n| *n > 0);
+    Limits {
+        memory: limit("memory").and_then(|bytes| u64::try_from(ratio(bytes, 1000)).ok()),
+        cpu: limit("cpu").and_then(|cores| u64::try_from(cores).ok()),
     }
 }
 

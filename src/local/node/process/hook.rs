@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::cgroup::Cgroup;
 use super::lookup::{StartError, exec_failed, find_program};
 use super::spawner::{Process, Spawner};
 use crate::local::node::spec::env::{Environment, array};
@@ -16,6 +18,8 @@ use crate::local::node::spec::env::{Environment, array};
 pub struct Setting {
     pub env: Environment,
     pub directory: PathBuf,
+    /// Keeps its limits, where it has some and they can be kept.
+    pub cgroup: Option<Arc<Cgroup>>,
 }
 
 impl Setting {
@@ -45,7 +49,9 @@ impl Setting {
         let mut command = self.command(argv)?;
         command.stdout(output()).stderr(output());
         let program = argv.first().map(String::as_str).unwrap_or_default();
-        spawner.spawn(command).await.map_err(|error| exec_failed(program, &error))
+        let doors = self.cgroup.as_ref().map_or(Ok(Vec::new()), |group| group.doors());
+        let doors = doors.map_err(|error| exec_failed(program, &error))?;
+        spawner.spawn(command, doors).await.map_err(|error| exec_failed(program, &error))
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
 
+use super::cgroup::Cgroup;
 use super::hook::{Hook, Setting};
 use super::spawner::{Process, Spawner};
 use crate::local::node::logs::file::{AttemptLog, pump};
@@ -84,6 +85,8 @@ pub type StopOrder = Option<Instant>;
 pub struct Finished {
     /// 128 + n for signal n.
     pub exit_code: i32,
+    /// `Completed`, `Error` or `OOMKilled`.
+    pub reason: &'static str,
     pub at: Timestamp,
     pub message: String,
 }
@@ -119,7 +122,26 @@ pub async fn run(attempt: Attempt, stop: watch::Receiver<StopOrder>, tell: mpsc:
     pumps.shutdown().await;
     log.end();
     let exit_code = status.map_or(255, exit_code);
-    Finished { exit_code, at, message: message(&attempt.message, exit_code, &log) }
+    let reason = reason(exit_code, attempt.setting.cgroup.as_deref()).await;
+    Finished { exit_code, reason, at, message: message(&attempt.message, exit_code, &log) }
+}
+
+/// The last word of the container's control group, and its end. As container runtimes have it, a process that was
+/// killed for the limit counts whatever the exit code is.
+async fn reason(exit_code: i32, cgroup: Option<&Cgroup>) -> &'static str {
+    let out_of_memory = match cgroup {
+        Some(cgroup) => {
+            let ran_out = cgroup.ran_out_of_memory();
+            cgroup.end().await;
+            ran_out
+        }
+        None => false,
+    };
+    match exit_code {
+        _ if out_of_memory => "OOMKilled",
+        0 => "Completed",
+        _ => "Error",
+    }
 }
 
 /// As a shell and every container runtime count it.

@@ -10,6 +10,7 @@
 //! thread that forked it ends (parent-death signals belong to threads, hence the one thread), and the reaper, which sees the
 //! end of its stdin, kills the groups it was told of, grandchildren included.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
@@ -43,6 +44,7 @@ pub struct Process {
 
 struct Request {
     command: Command,
+    doors: Vec<File>,
     reply: oneshot::Sender<io::Result<Process>>,
 }
 
@@ -74,11 +76,11 @@ impl Spawner {
         Ok((Spawner { requests, groups }, ended))
     }
 
-    /// Starts a process with an empty environment but for what the command sets.
-    pub async fn spawn(&self, command: Command) -> io::Result<Process> {
+    /// Starts a process with an empty environment but for what the command sets, in the control groups of these doors.
+    pub async fn spawn(&self, command: Command, doors: Vec<File>) -> io::Result<Process> {
         let (reply, answer) = oneshot::channel();
         let gone = || io::Error::other("the node is shutting down");
-        self.requests.send(Request { command, reply }).await.map_err(|_| gone())?;
+        self.requests.send(Request { command, doors, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -91,9 +93,9 @@ impl Spawner {
 fn serve(mut queue: mpsc::Receiver<Request>, runtime: &Handle, groups: &Arc<Groups>) {
     // Children are registered with the runtime that waits for them.
     let _entered = runtime.enter();
-    while let Some(Request { mut command, reply }) = queue.blocking_recv() {
+    while let Some(Request { mut command, doors, reply }) = queue.blocking_recv() {
         command.process_group(0).kill_on_drop(true);
-        die_with_parent(&mut command);
+        before_exec(&mut command, doors);
         let process = command.spawn().and_then(|child| adopt(child, groups));
         // A caller that has gone drops the process, which kills it.
         let _ = reply.send(process);
@@ -107,19 +109,23 @@ fn adopt(child: Child, groups: &Arc<Groups>) -> io::Result<Process> {
     Ok(Process { group: groups.adopt(leader), child })
 }
 
+/// Binds the process's life to this thread's, and puts it into its control groups.
 #[cfg(target_os = "linux")]
-#[allow(unsafe_code, reason = "pre_exec is the only way to set the signal between fork and exec")]
-fn die_with_parent(command: &mut Command) {
-    let set = || nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(io::Error::from);
-    // SAFETY: runs between fork and exec and makes one async-signal-safe system call; it neither allocates nor locks.
+#[allow(unsafe_code, reason = "pre_exec is the only way to do this between fork and exec")]
+fn before_exec(command: &mut Command, doors: Vec<File>) {
+    let set = move || {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        doors.iter().try_for_each(super::cgroup::enter)
+    };
+    // SAFETY: runs between fork and exec and makes async-signal-safe system calls only; it neither allocates nor locks.
     unsafe {
         command.pre_exec(set);
     }
 }
 
-/// Other systems have no such signal: only the reaper guards there.
+/// Other systems have no such signal, where only the reaper guards, and no control groups.
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent(_command: &mut Command) {}
+fn before_exec(_command: &mut Command, _doors: Vec<File>) {}
 
 /// In a group of its own, so that a signal to ours (Ctrl-C) does not reach it.
 fn reaper() -> io::Result<std::process::Child> {

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod life;
+mod limits;
 mod logs;
 mod orphans;
 mod start;
