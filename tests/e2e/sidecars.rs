@@ -177,7 +177,7 @@ fn a_result_beside_a_regular_container() {
 #[test]
 fn another_keeper_stops_what_goes_on() {
     run(async |t| {
-        let flags = ["--sidecar-grace", "3s"];
+        let flags = ["--sidecar-grace", "10s"];
         let mut server = Server::start_with(&unique_instance(), &flags);
         let client = server.connect().await;
         let spec = beside("echo done; exit 137", &endless("echo told; exit 0"));

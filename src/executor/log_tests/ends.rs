@@ -7,7 +7,7 @@ use super::world::{World, at, run};
 use crate::executor::{Settings, Start};
 use crate::logs::kubelet::Newline;
 use crate::logs::{FirstRead, TruncatedCause, UnverifiedCause, Verdict};
-use crate::task::State;
+use crate::task::{Observation, State};
 
 fn world() -> World {
     let world = World::new();
@@ -275,6 +275,34 @@ fn the_wait_for_a_log_is_bounded() {
         assert_eq!(got.verdict(0), Verdict::Truncated(TruncatedCause::DrainTimeout));
         assert_eq!((got.terminations.len(), got.text(0)), (1, numbers(0..2)));
     });
+}
+
+/// A sidecar has its pod's grace to end, and is read to its end.
+#[test]
+fn a_container_that_outlives_the_outcome_is_waited_for_while_it_may() {
+    for (takes, verdict) in [(80, Verdict::Complete), (100, Verdict::Truncated(TruncatedCause::DrainTimeout))] {
+        run(async {
+            let world = world();
+            write(&world, 0..2, 0);
+            let mut reader = world.stream(Start::Beginning);
+            reader.until(2).await;
+            world.tell(|pod| {
+                pod.grace_seconds = 60;
+                let ended = Observation { phase: "Failed".into(), ..pod.clone() };
+                let mut outcome = crate::task::outcome::decide(&ended).expect("a failed pod has an outcome");
+                outcome.state = State::Failed;
+                let text = outcome.to_text();
+                pod.outcome = Some(crate::task::observation::StoredOutcome { outcome, text });
+            });
+            reader.read_for(Duration::from_secs(takes)).await;
+            let end = i64::try_from(takes).unwrap() * 1000;
+            write(&world, 2..3, end);
+            world.node.end();
+            world.ended(0, at(0), at(end));
+            let got = reader.rest().await;
+            assert_eq!((got.terminations.len(), got.verdict(0)), (1, verdict), "{takes} s");
+        });
+    }
 }
 
 #[test]

@@ -351,6 +351,7 @@ class Limits:
     max_wait_for_quota: Optional[timedelta]
     min_cancel_after: Optional[timedelta]
     max_unacknowledged: Optional[timedelta]
+    sidecar_grace: Optional[timedelta]
 
 
 @of(v1.GetServerInfoResponse)
