@@ -17,7 +17,9 @@ use tracing::debug;
 
 use super::effects::Backoff;
 use super::feed::{Deleted, Ending, LastRead};
-use super::follow::{Flush, FollowMode, Follower, OpenBody, ReadOnce, RunState, Whole};
+use super::follow::{Flush, Follower, ReadOnce, Whole};
+use super::open_body::{FollowMode, OpenBody};
+use super::run_state::RunState;
 use super::start::{Begin, HEAD_BYTES};
 use super::watches::chain;
 use crate::cluster::{LogRefusal, ReadMode, Run};

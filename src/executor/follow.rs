@@ -14,8 +14,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,14 +22,16 @@ use tracing::debug;
 use super::Executor;
 use super::effects::Backoff;
 use super::feed::{Deleted, Ending, FeedEnd, Shared};
+use super::open_body::{FollowMode, OpenBody, Piece};
+use super::run_state::{RunState, run_state};
 use super::start::{Begin, LogFrom};
 use super::stream::Until;
-use super::table::{Entry, Presence, View};
+use super::table::{Entry, View};
 use super::watches::chain;
-use crate::cluster::{ApiFailure, LogBody, LogRefusal, ReadMode, Run};
-use crate::logs::{Batch, BodyReader, FirstRead, Opened, Position, Standing, TailCheck, TruncatedCause};
+use crate::cluster::ReadMode;
+use crate::logs::{Batch, Opened, Position, Standing, TailCheck, TruncatedCause};
 use crate::task::outcome::is_left_over;
-use crate::task::{ContainerState, State};
+use crate::task::State;
 
 /// Own renewal, before the kubelet cuts a follow (after 4 h at the latest).
 const RENEW: Duration = Duration::from_secs(3 * 3600 + 1800);
@@ -39,9 +39,6 @@ const RENEW: Duration = Duration::from_secs(3 * 3600 + 1800);
 const SEEK_IDLE: Duration = Duration::from_secs(2);
 /// Silences after which a resumed follow is compared with the log's last record; the last is repeated.
 const SILENCES: [u64; 5] = [1, 5, 25, 125, 300];
-/// Age by the node's clock below which a container counts as just started: its log file cannot
-/// have been rotated yet (the kubelet looks every 10 s).
-const JUST_STARTED: std::ops::RangeInclusive<i64> = -2..=5;
 /// Reads that end, before a follow is opened beside another's.
 const CATCH_UP_READS: u32 = 3;
 /// How long after each of them its reader may join the others.
@@ -67,21 +64,6 @@ pub(super) enum First {
     CatchUp,
 }
 
-/// Where a container run is, as the newest version of its pod shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RunState {
-    /// Not started, or not known to be.
-    Waiting,
-    /// Running.
-    Running,
-    /// Ended; its log does not change any more.
-    Ended,
-    /// A later run has taken its place.
-    Replaced,
-    /// The pod says nothing about it any more.
-    Gone,
-}
-
 pub(super) struct Follower {
     pub executor: Executor,
     pub entry: Arc<Entry>,
@@ -100,7 +82,8 @@ pub(super) struct Follower {
     pub whole: Whole,
     /// Since when it is not known which run the node would read.
     pub unsure_since: Option<Instant>,
-    opens: u32,
+    /// How many reads were opened.
+    pub opens: u32,
     /// When the wait for a container that outlives the outcome ends.
     give_up_at: Option<Instant>,
     /// It has ended so.
@@ -130,46 +113,6 @@ enum Came {
     News,
     GiveUp,
     Nothing,
-}
-
-/// The next of a body: a chunk, an error, its end.
-type Piece = Option<Result<bytes::Bytes, ApiFailure>>;
-
-/// A body with its reader.
-pub(super) struct OpenBody {
-    body: LogBody,
-    /// What was taken of the body and is still to be dealt with.
-    taken: Option<Piece>,
-    pub reader: BodyReader,
-    opened: Opened,
-    /// By which name the run is read.
-    pub run: Run,
-}
-
-impl OpenBody {
-    /// The next of the body. Cancel-safe.
-    pub async fn next(&mut self) -> Piece {
-        match self.taken.take() {
-            Some(taken) => taken,
-            None => self.body.next().await,
-        }
-    }
-
-    /// A chunk that is there already. An end or an error is left for [`OpenBody::next`].
-    fn at_once(&mut self) -> Option<bytes::Bytes> {
-        match self.body.next().now_or_never()? {
-            Some(Ok(chunk)) => Some(chunk),
-            other => {
-                self.taken = Some(other);
-                None
-            }
-        }
-    }
-
-    /// Whether it was opened without `sinceTime`.
-    pub fn is_whole(&self) -> bool {
-        self.opened == Opened::Whole
-    }
 }
 
 /// Tells the seats of a feed when its reader ends without a word.
@@ -423,56 +366,6 @@ impl Follower {
         }
     }
 
-    /// Opens a read from the position.
-    pub async fn open(&mut self, mode: FollowMode) -> Result<OpenBody, LogRefusal> {
-        self.find_begin().await?;
-        let position = self.batch.position();
-        let begin = match self.begin {
-            Begin::At(stamp) if position.is_empty() => Some(stamp),
-            _ => None,
-        };
-        let since = match (self.whole, begin) {
-            (Whole::Yes, _) => None,
-            (Whole::No, Some(stamp)) => Some(crate::logs::start_second(stamp)),
-            (Whole::No, None) => position.since(),
-        };
-        let mode = match mode {
-            FollowMode::Follow => ReadMode::Follow { since },
-            FollowMode::Read => ReadMode::Read { since },
-        };
-        let at = self.first_read();
-        let cluster = self.executor.cluster().clone();
-        let read = self.of_this_run(mode, |request| {
-            let cluster = cluster.clone();
-            async move { cluster.open_log(&request).await }
-        });
-        let (run, body) = read.await?;
-        self.check_pod().await?;
-        self.sink.opened(at);
-        let opened = if since.is_some() { Opened::Since } else { Opened::Whole };
-        let reader = match (begin, run) {
-            (Some(stamp), _) => BodyReader::starting_at(stamp, opened),
-            (None, Run::Previous) => BodyReader::strict(&position, opened),
-            (None, Run::Current) => BodyReader::new(&position, opened),
-        };
-        Ok(OpenBody { body, taken: None, reader, opened, run })
-    }
-
-    /// The API knows logs by the pod's name only: before a read is taken up again, whether it is the same pod's. The
-    /// watch says so while it is fresh.
-    async fn check_pod(&mut self) -> Result<(), LogRefusal> {
-        self.opens = self.opens.saturating_add(1);
-        let watched = self.executor.is_fresh(&self.entry.key.namespace);
-        if self.opens == 1 || self.view().presence == Presence::Gone || watched {
-            return Ok(());
-        }
-        match self.executor.cluster().get_pod(&self.entry.key.namespace, &self.entry.pod).await {
-            Ok(Some(found)) if found.metadata.uid.as_deref() == Some(&*self.entry.uid) => Ok(()),
-            Ok(_) => Err(LogRefusal::Gone("the pod is gone, or another one has taken its name".into())),
-            Err(error) => Err(LogRefusal::Unavailable(error)),
-        }
-    }
-
     /// Once the outcome is known, a container that still runs is waited for as long as it may take to end, and
     /// `log_wait` longer.
     fn give_up_at(&mut self) -> Option<Instant> {
@@ -519,26 +412,6 @@ impl Follower {
         self.progress.elapsed() > self.executor.settings().log_wait
     }
 
-    fn first_read(&self) -> FirstRead {
-        let view = self.view();
-        let container = view.observation.containers.iter().find(|c| *c.name == *self.container);
-        match container.map(|c| &c.state) {
-            Some(ContainerState::Running { started: Some(at) })
-                if JUST_STARTED.contains(&(Timestamp::now().as_second() - at.as_second())) =>
-            {
-                FirstRead::AtStart
-            }
-            Some(ContainerState::Running { .. }) => FirstRead::WhileRunning,
-            _ => FirstRead::AfterEnd,
-        }
-    }
-}
-
-/// Which kind of read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FollowMode {
-    Follow,
-    Read,
 }
 
 /// What is sent.
@@ -560,23 +433,4 @@ pub(super) enum ReadOnce {
     Again,
     /// The log is not there any more.
     Gone,
-}
-
-/// Where a container run is.
-pub(super) fn run_state(view: &View, container: &str, restart: u32) -> RunState {
-    let Some(seen) = view.observation.containers.iter().find(|c| c.name == container) else {
-        return RunState::Gone;
-    };
-    if seen.restarts > restart {
-        return RunState::Replaced;
-    }
-    match (&seen.state, view.presence) {
-        (ContainerState::Terminated(_), _) => RunState::Ended,
-        (_, Presence::Gone) => RunState::Gone,
-        (ContainerState::Running { .. }, Presence::Present) if view.observation.phase_is_terminal() => RunState::Gone,
-        (ContainerState::Running { .. }, Presence::Present) => RunState::Running,
-        // It waits for its restart, and its count is still that of the run that has ended.
-        (ContainerState::Waiting { .. }, Presence::Present) if seen.last.is_some() => RunState::Ended,
-        (ContainerState::Waiting { .. } | ContainerState::Unset, Presence::Present) => RunState::Waiting,
-    }
 }

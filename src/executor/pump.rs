@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::follow::{RunState, run_state};
 use super::outlet::{Closed, Outlet};
 use super::reader::{LogReader, Wanted};
+use super::run_state::{RunState, run_state};
 use super::start::LogFrom;
 use super::stream::{ContainerDelivery, Filter, Raw, Show, Start, Until};
 use super::table::{Entry, View};
