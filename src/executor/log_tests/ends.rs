@@ -389,6 +389,19 @@ fn a_text_of_the_kubelet_is_no_line() {
     });
 }
 
+/// The kubelet may not reach the runtime for a moment, also after the container's end: its text does not end the log.
+#[test]
+fn a_text_of_the_kubelet_is_no_end() {
+    run(async {
+        let world = world();
+        write(&world, 0..5, 0);
+        world.finish();
+        world.node.fault_next(&[Fault::Tells(0), Fault::Tells(0)]);
+        let got = world.stream(Start::Beginning).rest().await;
+        assert_eq!((got.text(0), got.verdict(0)), (numbers(0..5), Verdict::Complete));
+    });
+}
+
 /// The pod was replaced by another one of its name while nobody read.
 #[test]
 fn another_pod_of_the_name_is_not_read() {
