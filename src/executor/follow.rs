@@ -30,8 +30,8 @@ use super::table::{Entry, View};
 use super::watches::chain;
 use crate::cluster::ReadMode;
 use crate::logs::{Batch, Opened, Position, Standing, TailCheck, TruncatedCause};
-use crate::task::outcome::is_left_over;
 use crate::task::State;
+use crate::task::outcome::is_left_over;
 
 /// Own renewal, before the kubelet cuts a follow (after 4 h at the latest).
 const RENEW: Duration = Duration::from_secs(3 * 3600 + 1800);
@@ -411,7 +411,6 @@ impl Follower {
     pub fn waited_too_long(&self) -> bool {
         self.progress.elapsed() > self.executor.settings().log_wait
     }
-
 }
 
 /// What is sent.
