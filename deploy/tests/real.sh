@@ -9,8 +9,9 @@
 # 3. Under the rules as they are every step of `scenario` passes and nothing is forbidden (audit log, server's log);
 #    what is asked is what the rules say. With any one right taken away a step fails. The rights on records and on the
 #    Lease are taken away from a server each, all at once: what shows their lack takes its time.
-# 4. deploy/airflow/sidecar.yaml in a pod as the Airflow chart makes it: its user reaches the socket.
-# 5. `helm upgrade` keeps certificates and renews them when told; cluster-wide rights; the documented way out.
+# 4. Templates of the chart and of ConfigMaps, and what is enforced; each right on those ConfigMaps is needed.
+# 5. deploy/airflow/sidecar.yaml in a pod as the Airflow chart makes it: its user reaches the socket.
+# 6. `helm upgrade` keeps certificates and renews them when told; cluster-wide rights; the documented way out.
 #
 # PODLAUNCH_E2E_KUBECONFIG      the cluster's administrator [/var/tmp/cluster/etc/admin.kubeconfig]
 # PODLAUNCH_E2E_CLUSTER_TOOLS   folder with `mkimage` and `import`
@@ -363,7 +364,53 @@ restart
 scenario again "$tasks" || fail "the scenario does not pass with all rights again"
 say "$count rights and $records_count on records and the Lease, each needed"
 
-# --- 4. the sidecar in a scheduler's pod ---------------------------------------------------
+# --- 4. templates, and what is enforced ----------------------------------------------------
+
+# Records are elsewhere: what this server may do with config maps of its namespace it has by the role for templates.
+say "templates of the chart and of ConfigMaps, and what is enforced"
+template_map() { # name
+  kubectl -n "$home" create configmap "$1" --from-literal="$1.yaml=spec: {priorityClassName: system-node-critical}" >/dev/null
+  kubectl -n "$home" label configmap "$1" podlaunch.dev/templates=true >/dev/null
+}
+templates_scenario() { # suffix
+  listed() { server templates >"$work/out" 2>&1 && grep -q "^$1 " "$work/out"; }
+  eventually 30 listed chart || { echo "templates: the chart's own is not there"; return 1; }
+  eventually 10 listed before || { echo "templates: that of a ConfigMap is not known"; return 1; }
+  template_map "later-$1"
+  eventually 10 listed "later-$1" || { echo "templates: a ConfigMap that came later is not seen"; return 1; }
+  server run --namespace "$tasks" --template chart --image "$task_image" --dry-run=server >"$work/out" 2>&1 &&
+    grep -q 'given: by-the-chart' "$work/out" && grep -q 'cost-center: enforced' "$work/out" ||
+    { echo "dry run: $(tail -n 1 "$work/out")"; return 1; }
+}
+templates_of() {
+  local rules count=0
+  name=given-podlaunch
+  again() {
+    kubectl -n "$home" delete pod -l app.kubernetes.io/instance=given --grace-period=5 >/dev/null
+    kubectl -n "$home" rollout status "deployment/$name" --timeout=90s >/dev/null
+  }
+  template_map before
+  "$helm" template given "$chart" --skip-tests --namespace "$home" --kube-version "$KUBE_VERSION" "${values[@]}" \
+    --set "server.instance=given-$id" --set "scope.namespaces={$tasks}" --set listener.enabled=false \
+    --set "records.namespace=$tasks" --set templates.configMaps.enabled=true \
+    --set-string 'templates.files.chart\.yaml=metadata: {labels: {given: by-the-chart}}' \
+    --set-string 'enforced="*": {metadata: {labels: {cost-center: enforced}}}' | kubectl apply -f - >/dev/null
+  kubectl -n "$home" rollout status "deployment/$name" --timeout=90s >/dev/null
+  templates_scenario whole || fail "the scenario of templates does not pass"
+  rules=$(rules_of "$home-$name-templates" "$home")
+  while IFS=$'\t' read -r resource verb rest; do
+    count=$((count + 1))
+    grant "$home-$name-templates" "$home" "$rest"
+    again
+    if templates_scenario "without-$count" >"$work/step"; then fail "without $resource $verb nothing fails"; fi
+    say "templates without $resource $verb: $(cut -c 1-160 "$work/step")"
+  done < <(rights "$rules")
+  [ $count = 2 ] || fail "the role for templates has other rights than list and watch: $rules"
+  kubectl -n "$home" scale "deployment/$name" --replicas=0 >/dev/null
+}
+(trap - EXIT; templates_of)
+
+# --- 5. the sidecar in a scheduler's pod ---------------------------------------------------
 
 # The Airflow chart puts the values into its scheduler's pod by these very lines; its user is 50000, its group 0.
 say "deploy/airflow/sidecar.yaml in a scheduler's pod"
@@ -409,7 +456,7 @@ kubectl -n "$home" logs airflow-scheduler --container scheduler >"$work/out"
 grep -qx 'hello from beside' "$work/out" || fail "the task's line did not come through the sidecar"
 kubectl -n "$home" delete pod airflow-scheduler --grace-period=1 --wait=false >/dev/null
 
-# --- 5. upgrade, cluster-wide, uninstall --------------------------------------------------
+# --- 6. upgrade, cluster-wide, uninstall --------------------------------------------------
 
 wide() { # further values
   "$helm" upgrade --install wide "$chart" --namespace "$home" "${values[@]}" --set "server.instance=wide-$id" \

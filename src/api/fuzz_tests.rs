@@ -31,61 +31,20 @@ use crate::proto::{FILE_DESCRIPTOR_SET, v1};
 mod message;
 
 /// Names of fields, of directives, and others.
+#[rustfmt::skip]
 const KEYS: [&str; 34] = [
-    "apiVersion",
-    "kind",
-    "metadata",
-    "spec",
-    "status",
-    "name",
-    "namespace",
-    "labels",
-    "annotations",
-    "finalizers",
-    "containers",
-    "initContainers",
-    "ephemeralContainers",
-    "volumes",
-    "image",
-    "command",
-    "env",
-    "value",
-    "valueFrom",
-    "volumeMounts",
-    "mountPath",
-    "ports",
-    "containerPort",
-    "resources",
-    "limits",
-    "restartPolicy",
-    "tolerations",
-    "schedulingGates",
-    "podlaunch.dev/outcome",
-    "$patch",
-    "$retainKeys",
-    "$setElementOrder/containers",
-    "$deleteFromPrimitiveList/finalizers",
-    "x",
+    "apiVersion", "kind", "metadata", "spec", "status", "name", "namespace", "labels", "annotations", "finalizers",
+    "containers", "initContainers", "ephemeralContainers", "volumes", "image", "command", "env", "value",
+    "valueFrom", "volumeMounts", "mountPath", "ports", "containerPort", "resources", "limits", "restartPolicy",
+    "tolerations", "schedulingGates", "podlaunch.dev/outcome", "$patch", "$retainKeys",
+    "$setElementOrder/containers", "$deleteFromPrimitiveList/finalizers", "x",
 ];
 
 /// Values of such fields, and others.
+#[rustfmt::skip]
 const TEXTS: [&str; 16] = [
-    "",
-    "main",
-    "web",
-    "busybox:1",
-    "Always",
-    "Never",
-    "OnFailure",
-    "Pod",
-    "v1",
-    "delete",
-    "replace",
-    "merge",
-    "a b",
-    "podlaunch.dev/outcome",
-    "$(A)",
-    "\u{0}\u{202e}",
+    "", "main", "web", "busybox:1", "Always", "Never", "OnFailure", "Pod", "v1", "delete", "replace", "merge",
+    "a b", "podlaunch.dev/outcome", "$(A)", "\u{0}\u{202e}",
 ];
 
 fn leaf() -> impl Strategy<Value = Value> {
