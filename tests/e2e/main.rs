@@ -2,8 +2,10 @@
 //!
 //! By default it runs against the embedded cluster, started as a process of its own; with
 //! `PODLAUNCH_E2E_KUBECONFIG=PATH` against the real cluster of that kubeconfig, and with `PODLAUNCH_E2E_AUDIT=PATH` it
-//! also reads that cluster's audit log. Servers are processes of the built binary. Every test has its own namespace,
-//! and all run in parallel; most wait rather than compute, so `--test-threads=16` is worth giving on small machines.
+//! also reads that cluster's audit log. With `PODLAUNCH_E2E_CLUSTER_TOOLS=FOLDER` (`restart NAME`, `fake-nodes N`) the
+//! ignored tests restart its parts and lose its node: they run alone. Servers are processes of the built binary. Every
+//! test has its own namespace, and all run in parallel; most wait rather than compute, so `--test-threads=16` is worth
+//! giving on small machines.
 //!
 //! Where to look: `harness` is what all stand on; every stream that any test reads goes through `harness::check`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // a test fails by panicking, and tells what it skipped
