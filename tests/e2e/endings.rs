@@ -28,15 +28,22 @@ pub enum Mode {
 pub const MODES: [Mode; 2] = [Mode::Free, Mode::Held];
 
 impl Mode {
+    fn flags(self) -> [&'static str; 2] {
+        ["--finalizer", if self == Mode::Held { "on" } else { "off" }]
+    }
+
     pub fn server(self) -> &'static Server {
-        static HELD: LazyLock<Server> =
-            LazyLock::new(|| Server::start_with(&unique_instance(), &["--finalizer", "on"]));
-        static FREE: LazyLock<Server> =
-            LazyLock::new(|| Server::start_with(&unique_instance(), &["--finalizer", "off"]));
+        static HELD: LazyLock<Server> = LazyLock::new(|| Server::start_with(&unique_instance(), &Mode::Held.flags()));
+        static FREE: LazyLock<Server> = LazyLock::new(|| Server::start_with(&unique_instance(), &Mode::Free.flags()));
         match self {
             Mode::Held => &HELD,
             Mode::Free => &FREE,
         }
+    }
+
+    /// Another replica of it, which knows nothing but what the cluster does.
+    pub fn newcomer(self) -> Server {
+        Server::start_with(&self.server().instance, &self.flags())
     }
 
     pub fn task(self, name: &str) -> String {

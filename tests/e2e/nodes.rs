@@ -25,7 +25,6 @@ use crate::endings::{
 };
 use crate::harness::collected::Collected;
 use crate::harness::faults::Gate;
-use crate::harness::podlaunch::Podlaunch;
 use crate::harness::process::SCRATCH;
 use crate::harness::spec::{Build as _, seconds, sh, until_stopped};
 use crate::harness::stream::TaskStream;
@@ -345,13 +344,15 @@ impl Outage {
         assert_says(&task, &Expected { reason: Reason::LostTimeout, ..unknowable() });
         assert_begins(&task, b"ready\n");
         released(t, &task.pod().name).await;
-        says_the_same(&client, &task).await;
+        is_kept(mode, &task).await;
     }
 }
 
-async fn says_the_same(client: &Podlaunch, task: &Collected) {
+/// The outcome is the same to a server which was not there: it is kept in the cluster, whatever became of the pod.
+async fn is_kept(mode: Mode, task: &Collected) {
+    let newcomer = mode.newcomer();
     let anew = v1::AttachTaskRequest { key: Some(task.key()), ..Default::default() };
-    let again = client.attach(anew).await.expect("it is known").collect().await;
+    let again = newcomer.connect().await.attach(anew).await.expect("it is known").collect().await;
     assert_eq!(again.outcome_bytes(), task.outcome_bytes());
 }
 
@@ -402,7 +403,7 @@ fn a_nodes_object_is_deleted() {
             assert_says(&task, &Expected { reason: Reason::NodeLost, ..unknowable() });
             assert_eq!(task.outcome().kubernetes_reason, "DeletionByPodGC");
             released(t, &task.pod().name).await;
-            says_the_same(&client, &task).await;
+            is_kept(mode, &task).await;
         });
         join_all(lost).await;
     });
@@ -416,20 +417,21 @@ fn finished_pods_are_collected() {
         let finish = async |mode: Mode, number: usize| {
             let code = if number.is_multiple_of(2) { 0 } else { 3 };
             let request = t.request(&mode.task(&format!("finished-{number}")), sh(&format!("exit {code}")));
-            let client = mode.server().connect().await;
-            let task = client.launch(request.clone()).await.expect("accepted").collect().await;
+            let launched = mode.server().connect().await.launch(request.clone()).await;
+            let task = launched.expect("accepted").collect().await;
             task.assert_exit_code(code);
-            (client, request, task)
+            (mode, request, task)
         };
         // The oldest are of both modes.
         let oldest = MODES.into_iter().flat_map(|mode| [finish(mode, 0), finish(mode, 1)]);
         let oldest = join_all(oldest).await;
         let later = (2..2 + FINISHED / 2).flat_map(|number| MODES.map(|mode| finish(mode, number)));
         join_all(later).await;
-        for (client, request, task) in &oldest {
+        for (mode, request, task) in oldest {
             released(t, &task.pod().name).await;
-            says_the_same(client, task).await;
-            let again = client.launch(request.clone()).await.expect("it is known").collect().await;
+            is_kept(mode, &task).await;
+            let newcomer = mode.newcomer();
+            let again = newcomer.connect().await.launch(request).await.expect("it is known").collect().await;
             assert_eq!(again.accepted.how(), AcceptedHow::Replayed, "\n{again}");
             assert_eq!(again.outcome_bytes(), task.outcome_bytes());
         }
