@@ -96,7 +96,8 @@ fn left_over(look: &Look<'_>, rules: &Rules) -> Option<Duty> {
     }
     // Counted from when it was decided, by a clock of our own; before that, from the node's word.
     let since = look.view.ended.or_else(|| outcome::left_over_since(seen)).unwrap_or(look.view.observed);
-    Some(Duty { at: since.checked_add(rules.sidecar_grace).ok()?, act: Act::CleanUp })
+    let grace = rules.sidecar_grace.max(outcome::must_have_gone_on(seen));
+    Some(Duty { at: since.checked_add(grace).ok()?, act: Act::CleanUp })
 }
 
 fn of_active(look: &Look<'_>) -> Option<Duty> {

@@ -156,6 +156,7 @@ fn left_over(o: &mut Observation) {
     };
     (o.stop, o.deletion, o.cleanup, o.outcome) = (None, None, None, None);
     (o.phase, o.reason, o.node) = ("Running".into(), None, Some("n".into()));
+    o.grace_seconds = 2;
     (o.restart_policy, o.primary) = ("Never".into(), "main".into());
     o.containers = vec![
         container("main", Role::Primary, ContainerState::Terminated(end)),
@@ -167,6 +168,8 @@ fn left_over(o: &mut Observation) {
 fn what_goes_on_after_the_primary_is_cleaned_up() {
     let undecided = with(View { outcome: None, ended: None, ..finished(State::Running) }, left_over);
     assert_eq!(next(&undecided, None, 3), Some((9, Act::CleanUp)), "by the node's clock");
+    let slow = with(undecided.clone(), |o| o.grace_seconds = 30);
+    assert_eq!(next(&slow, None, 3), Some((34, Act::CleanUp)), "a kill may have been the pod's");
     let nobody = with(undecided.clone(), |o| {
         (o.policy.cancel_after, o.attached_until) = (Some(60), Some(at(1)));
     });

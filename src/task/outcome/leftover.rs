@@ -9,11 +9,14 @@
 //! The patch tests the version that this was seen in, so the annotation proves that the primary's end came before
 //! whatever ends the pod afterwards: the outcome is the primary's.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::decide::deadline_may_have_fired;
-use super::facts::disruption_target;
-use crate::task::observation::{ContainerObservation, ContainerState, Observation, Role};
+use super::facts::{disruption_target, is_start_error};
+use crate::task::observation::{ContainerObservation, ContainerState, Observation, Role, Terminated};
+
+/// How long after a container's end a node reports it, at most.
+const REPORT_SECONDS: i64 = 5;
 
 /// Whether the primary has ended for good, others go on, and nothing ends the pod.
 pub fn is_left_over(o: &Observation) -> bool {
@@ -32,6 +35,19 @@ pub fn left_over_since(o: &Observation) -> Option<Timestamp> {
     [finished, reported].into_iter().flatten().max()
 }
 
+/// For how long they must have gone on before podlaunch may end them without hiding what ended the primary. A node that
+/// ends a pod kills its last container when the pod's grace is over; until then an eviction may not show in the object.
+pub fn must_have_gone_on(o: &Observation) -> SignedDuration {
+    let own_exit =
+        |end: &Terminated| end.exit_code().is_some_and(|code| (0..128).contains(&code)) || is_start_error(end);
+    match o.primary_ended() {
+        Some(end) if o.outcome.is_none() && !own_exit(end) => {
+            SignedDuration::from_secs(o.grace_seconds.saturating_add(REPORT_SECONDS))
+        }
+        _ => SignedDuration::ZERO,
+    }
+}
+
 fn goes_on(o: &Observation, c: &ContainerObservation) -> bool {
     match &c.state {
         ContainerState::Terminated(end) => !o.ends_for_good(end),
@@ -39,8 +55,8 @@ fn goes_on(o: &Observation, c: &ContainerObservation) -> bool {
     }
 }
 
-/// Whether the node ends the pod by itself. Eviction and deadline show in the phase only when the last container has
-/// ended, but in the reason of these conditions from their beginning.
+/// Whether the node ends the pod by itself. A deadline shows in the phase only when the last container has ended, but in
+/// the reason of these conditions from its beginning.
 fn is_ended_by_node(o: &Observation) -> bool {
     let over =
         |kind| o.condition(kind).is_some_and(|c| matches!(c.reason.as_deref(), Some("PodFailed" | "PodCompleted")));

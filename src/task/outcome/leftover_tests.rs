@@ -107,6 +107,17 @@ fn it_counts_from_the_later_of_end_and_report() {
     assert_eq!(left_over_since(&on_failure(left(3, "Error"))), None);
 }
 
+/// What may have been a kill of the pod is waited for; an own exit, and what is decided, is not.
+#[test]
+fn a_kill_may_have_been_the_pods() {
+    let seconds = |o: &Observation| must_have_gone_on(o).as_secs();
+    assert_eq!([(137, "Error"), (143, "Error"), (137, "OOMKilled")].map(|(c, r)| seconds(&left(c, r))), [35; 3]);
+    assert_eq!([(0, "Completed"), (3, "Error"), (128, "StartError")].map(|(c, r)| seconds(&left(c, r))), [0; 3]);
+    assert_eq!(seconds(&with(left(137, "ContainerStatusUnknown"), |o| o.grace_seconds = 2)), 7);
+    assert_eq!(seconds(&with(left(143, "Error"), |o| o.outcome = Some(stored()))), 0);
+    assert_eq!(seconds(&on_failure(left(143, "Error"))), 0, "it is started again");
+}
+
 type Ending = (State, Reason, Option<i32>, Certainty);
 
 /// What follows a cleanup, whatever it is: the deadline that ends the pod, a deletion, an eviction, nothing.

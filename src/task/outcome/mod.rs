@@ -33,7 +33,7 @@ pub use decide::{
 };
 pub use facts::Before;
 pub(crate) use facts::deletion_requested;
-pub use leftover::{is_left_over, left_over_since};
+pub use leftover::{is_left_over, left_over_since, must_have_gone_on};
 pub use result::{ResultState, TaskResult};
 pub use unlaunched::unlaunched;
 
