@@ -205,28 +205,33 @@ fn the_way_to_the_api_server_is_cut_again_and_again() {
                 if crowd.live.load(Ordering::SeqCst) == 0 {
                     continue;
                 }
-                rounds += 1;
-                match rounds % 4 {
-                    0 => cut += proxy.cut(Cut::Fin).await,
-                    1 => cut += proxy.cut(Cut::Reset).await,
-                    2 => {
+                let hit = match rounds % 4 {
+                    0 => proxy.cut(Cut::Reset).await,
+                    1 => {
                         proxy.set(Mode { delay: Duration::from_millis(chance.u64(20..200)), ..Mode::PASS });
                         tokio::time::sleep(Duration::from_secs(1)).await;
                         proxy.set(Mode::PASS);
+                        rounds += 1;
+                        continue;
                     }
-                    _ => {
+                    2 => {
                         proxy.set(Mode::HALF_OPEN);
                         tokio::time::sleep(Duration::from_secs(1)).await;
-                        cut += proxy.cut(Cut::Reset).await;
+                        let hit = proxy.cut(Cut::Reset).await;
                         proxy.set(Mode::PASS);
+                        hit
                     }
-                }
+                    _ => proxy.cut(Cut::Fin).await,
+                };
+                // A cut between two connections hits nothing, and is made again.
+                rounds += usize::from(hit > 0);
+                cut += hit;
             }
             (rounds, cut)
         };
         let (tasks, (rounds, cut)) = tokio::join!(chains, mischief);
         println!("{rounds} faults, {cut} connections cut");
-        assert!(rounds >= faults && cut as usize >= faults, "{rounds} faults, {cut} connections cut");
+        assert!(rounds >= faults, "{rounds} faults, {cut} connections cut");
         let second = Server::start(&instance);
         crowd.check(&tasks, &second.connect().await).await;
     });

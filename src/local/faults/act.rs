@@ -38,6 +38,9 @@ pub enum Act {
         #[serde(default)]
         swing_us: i64,
     },
+    /// The node's clock is set to `offset_ms` from the true time, as all pods of the namespace have it: their container
+    /// times, log stamps and deadlines. Waits last as long as they did.
+    SetClock { namespace: String, offset_ms: i64 },
     /// The pod's node is not heard of any more: its containers run on, its status stands still, its logs cannot be read.
     NodeLost { namespace: String, pod: String },
     /// The node is back, and with it the true status.
@@ -89,6 +92,9 @@ impl Act {
                 let (offset, tick, swing) =
                     (SignedDuration::from_millis(*offset_ms), micros(*tick_us), micros(*swing_us));
                 node.log(namespace, pod, container)?.skew(Skew { offset, tick, swing });
+            }
+            Act::SetClock { namespace, offset_ms } => {
+                node.set_clock(namespace, SignedDuration::from_millis(*offset_ms));
             }
             Act::NodeLost { namespace, pod } => {
                 node.cut_off(&uid_of(store, namespace, pod)?)?;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::clock::Clocks;
 use super::logs::file::AttemptLog;
 use super::logs::serve::{CutOff, Logs};
 use super::spec::env::array;
@@ -15,11 +17,17 @@ pub struct Faulty {
     store: Store,
     logs: Arc<Logs>,
     cut_off: Arc<CutOff>,
+    clocks: Arc<Clocks>,
 }
 
 impl Faulty {
-    pub(super) fn new(store: Store, logs: Arc<Logs>, cut_off: Arc<CutOff>) -> Faulty {
-        Faulty { store, logs, cut_off }
+    pub(super) fn new(store: Store, logs: Arc<Logs>, cut_off: Arc<CutOff>, clocks: Arc<Clocks>) -> Faulty {
+        Faulty { store, logs, cut_off, clocks }
+    }
+
+    /// Sets the node's clock, as the pods of this namespace have it.
+    pub fn set_clock(&self, namespace: &str, offset: SignedDuration) {
+        self.clocks.set(namespace, offset);
     }
 
     /// The node of this pod is not heard of from now on.

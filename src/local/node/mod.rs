@@ -14,6 +14,7 @@
 //! Containers end with this process, however it ends.
 
 mod agent;
+pub mod clock;
 mod config;
 mod events;
 mod faulty;
@@ -45,6 +46,7 @@ pub use self::faulty::Faulty;
 pub use self::logs::serve::LogServer;
 
 use self::agent::Agent;
+use self::clock::Clocks;
 use self::logs::serve::{CutOff, Logs};
 use self::logs_api::NodeLogs;
 use self::process::cgroup::{Cgroup, Limits, Places};
@@ -73,6 +75,7 @@ struct Shared {
     spawner: Spawner,
     logs: Arc<Logs>,
     cut_off: Arc<CutOff>,
+    clocks: Arc<Clocks>,
     /// Counts changes of secrets and config maps.
     config_changes: watch::Sender<u64>,
     /// Images of which it was said that the host's programs stand for them.
@@ -141,6 +144,7 @@ impl Node {
         let groups = Arc::clone(spawner.groups());
         let logs = Arc::new(Logs::default());
         let cut_off = Arc::new(CutOff::default());
+        let clocks = Arc::new(Clocks::default());
         report_capacity(&store);
         let shared = Arc::new(Shared {
             store: store.clone(),
@@ -148,6 +152,7 @@ impl Node {
             spawner,
             logs: Arc::clone(&logs),
             cut_off: Arc::clone(&cut_off),
+            clocks: Arc::clone(&clocks),
             config_changes: watch::Sender::new(0),
             host_images: Mutex::default(),
             limits: Places::find(),
@@ -156,7 +161,7 @@ impl Node {
         Ok(Node {
             agent: Some(AbortOnDropHandle::new(tokio::spawn(Agent::new(shared).run()))),
             groups,
-            faulty: Faulty::new(store.clone(), Arc::clone(&logs), Arc::clone(&cut_off)),
+            faulty: Faulty::new(store.clone(), Arc::clone(&logs), Arc::clone(&cut_off), clocks),
             server: Arc::new(LogServer::new(store, logs, cut_off)),
             spawner_ended: Some(spawner_ended),
             _lock: lock,

@@ -2,10 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::local::node::clock::NodeClock;
+
 /// How wrong a log's clock is. The default is not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Skew {
-    /// How far it is off.
+    /// How far it is off the node's.
     pub offset: SignedDuration,
     /// What stamps are cut to multiples of: lines within one have equal stamps.
     pub tick: SignedDuration,
@@ -16,12 +18,18 @@ pub struct Skew {
 /// A log's clock.
 #[derive(Debug, Default)]
 pub struct LogClock {
+    node: NodeClock,
     skew: Skew,
     /// Whether the next stamp is one of those that swing.
     swung: std::cell::Cell<bool>,
 }
 
 impl LogClock {
+    /// One that shows what the node's does, until it is set.
+    pub fn of(node: NodeClock) -> LogClock {
+        LogClock { node, ..LogClock::default() }
+    }
+
     pub fn set(&mut self, skew: Skew) {
         self.skew = skew;
         self.swung.set(false);
@@ -29,7 +37,7 @@ impl LogClock {
 
     /// The time it shows.
     pub fn now(&self) -> Timestamp {
-        let now = Timestamp::now();
+        let now = self.node.now();
         if self.skew == Skew::default() {
             return now;
         }

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 
 use super::clock::{LogClock, Skew};
 use super::record::{Splitter, Stamper, Stream};
+use crate::local::node::clock::NodeClock;
 
 /// Bytes taken from a pipe at once.
 const PIPE_READ: usize = 16 * 1024;
@@ -83,7 +84,7 @@ struct Output {
 
 impl AttemptLog {
     /// Creates the file and the directories above it.
-    pub fn create(path: PathBuf, rotation: Rotation) -> io::Result<Arc<AttemptLog>> {
+    pub fn create(path: PathBuf, rotation: Rotation, clock: NodeClock) -> io::Result<Arc<AttemptLog>> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -94,7 +95,7 @@ impl AttemptLog {
             carried: 0,
             aside: VecDeque::new(),
             stamper: Stamper::default(),
-            clock: LogClock::default(),
+            clock: LogClock::of(clock),
             buffer: Vec::new(),
             failed: false,
         };

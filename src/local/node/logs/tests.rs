@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::file::{AttemptLog, Rotation, pump};
 use super::read::{Reader, Selection};
 use super::record::{Splitter, Stream, second_text};
+use crate::local::node::clock::NodeClock;
 use crate::local::node::logs_api::{Follow, LinePrefix};
 
 const ALL: Selection = Selection { follow: Follow::No, prefix: LinePrefix::None, since: None, tail: None, limit: None };
@@ -15,7 +16,7 @@ const ALL: Selection = Selection { follow: Follow::No, prefix: LinePrefix::None,
 fn log(max_size: u64) -> (tempfile::TempDir, Arc<AttemptLog>) {
     let dir = tempfile::tempdir().unwrap();
     let rotation = Rotation { max_size, max_files: 3 };
-    let log = AttemptLog::create(dir.path().join("main/0.log"), rotation).unwrap();
+    let log = AttemptLog::create(dir.path().join("main/0.log"), rotation, NodeClock::default()).unwrap();
     (dir, log)
 }
 

@@ -32,6 +32,7 @@ use self::container::{Container, Delay, Due, Ended, Role, State};
 use self::status::{Deadline, Phase, RestartPolicy, Sandbox, View};
 use self::stop::Stop;
 use super::Shared;
+use super::clock::{Changes, NodeClock};
 use super::events::{self, Recorder, Severity};
 use super::process::run::{Finished, Note};
 use crate::local::store::{Kind, Meta, StoreError};
@@ -63,6 +64,8 @@ pub struct Worker {
     config_changes: watch::Receiver<u64>,
     recorder: Recorder,
     directory: PathBuf,
+    clock: NodeClock,
+    clock_changes: Changes,
     started: Timestamp,
     /// When volumes are tried; Never once they are there.
     mount_due: Due,
@@ -81,6 +84,7 @@ impl Worker {
         let pod = Arc::clone(&feed.borrow_and_update().pod);
         let (tell, notes) = mpsc::channel(NOTES);
         let known = pod["status"]["startTime"].as_str().and_then(|time| time.parse().ok());
+        let clock = node.clocks.of(pod.namespace());
         Worker {
             policy: RestartPolicy::of(&pod),
             containers: Container::all(&pod),
@@ -91,7 +95,9 @@ impl Worker {
             config_changes: node.config_changes.subscribe(),
             recorder: Recorder::new(node.store.clone()),
             directory: node.config.root.join("pods").join(pod.uid()),
-            started: known.unwrap_or_else(whole_second),
+            started: known.unwrap_or_else(|| clock.second()),
+            clock_changes: node.clocks.changes(),
+            clock,
             mount_due: Due::Now,
             mount_delay: Delay::default(),
             sandbox: Sandbox::Absent,
@@ -192,6 +198,8 @@ impl Worker {
                 self.retry_config();
                 return changed.is_ok();
             }
+            // What is due is looked at anew.
+            changed = self.clock_changes.changed() => return changed.is_ok(),
             () = asleep => {}
         }
         true
@@ -210,7 +218,7 @@ impl Worker {
             Err(error) => {
                 tracing::error!(%error, "the task of a container failed");
                 let finished =
-                    Finished { exit_code: 255, reason: "Error", at: Timestamp::now(), message: String::new() };
+                    Finished { exit_code: 255, reason: "Error", at: self.clock.now(), message: String::new() };
                 (error.id(), finished)
             }
         };
@@ -263,7 +271,7 @@ impl Worker {
             deadline: self.deadline(),
             sandbox: if posted.is_terminal() { Sandbox::Absent } else { self.sandbox },
             started: self.started,
-            now: Timestamp::now(),
+            now: self.clock.now(),
         };
         let uid = self.pod.uid();
         let updated = self.node.store.update(Kind::Pod, self.pod.namespace(), self.pod.name(), |pod| {
@@ -320,8 +328,4 @@ impl Worker {
             last.chain([container.id.as_str()]).for_each(|id| self.node.logs.remove(id));
         }
     }
-}
-
-fn whole_second() -> Timestamp {
-    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
 }

@@ -141,7 +141,8 @@ impl Worker {
         let message_path = container.spec["terminationMessagePath"].as_str().unwrap_or("/dev/termination-log");
         let message_file = touch(&root, message_path)?;
         let log = self.directory.join("logs").join(&container.name).join(format!("{}.log", self.attempt(index)));
-        let log = AttemptLog::create(log, self.node.config.rotation()).map_err(|error| error.to_string())?;
+        let log = AttemptLog::create(log, self.node.config.rotation(), self.clock.clone());
+        let log = log.map_err(|error| error.to_string())?;
         let directory = working_directory(&container.spec, &root);
         let env = full_environment(declared, path, self.pod.name(), &root);
         Ok(Prepared {
@@ -185,7 +186,7 @@ impl Worker {
         let container = &mut self.containers[index];
         let lifecycle = &container.spec["lifecycle"];
         let post_start = Hook::read(&lifecycle["postStart"]);
-        let since = Timestamp::now();
+        let since = self.clock.now();
         container.state = match post_start {
             Some(_) => State::Starting { since },
             None => State::Running { since },
@@ -200,6 +201,7 @@ impl Worker {
             index,
             process,
             log: prepared.log,
+            clock: self.clock.clone(),
             rotate_every: self.node.config.timing.rotate_check,
             spawner: self.node.spawner.clone(),
             setting: prepared.setting,
@@ -219,7 +221,7 @@ impl Worker {
             reason: "StartError",
             message: error.to_string(),
             started: Timestamp::UNIX_EPOCH,
-            finished: Timestamp::now(),
+            finished: self.clock.now(),
             id: prepared.id.clone(),
         });
         self.plan_restart(index);

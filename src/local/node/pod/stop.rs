@@ -252,7 +252,7 @@ impl Worker {
         let over = ended || self.deadline() == Deadline::Exceeded;
         let seconds = self.pod["spec"]["activeDeadlineSeconds"].as_i64()?;
         let at = self.started.checked_add(SignedDuration::from_secs(seconds)).ok()?;
-        let left = at.duration_since(Timestamp::now());
+        let left = at.duration_since(self.clock.now());
         let left = Duration::try_from(left).unwrap_or_default();
         (!over).then(|| Instant::now() + left)
     }

@@ -25,6 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, t
 use super::cgroup::Cgroup;
 use super::hook::{Hook, Setting};
 use super::spawner::{Process, Spawner};
+use crate::local::node::clock::NodeClock;
 use crate::local::node::logs::file::{AttemptLog, pump};
 use crate::local::node::logs::read::{Reader, Selection};
 use crate::local::node::logs::record::Stream;
@@ -46,6 +47,8 @@ pub struct Attempt {
     pub index: usize,
     pub process: Process,
     pub log: Arc<AttemptLog>,
+    /// By which its end is told.
+    pub clock: NodeClock,
     /// How often the log's size is checked.
     pub rotate_every: Duration,
     pub spawner: Spawner,
@@ -115,7 +118,7 @@ pub async fn run(attempt: Attempt, stop: watch::Receiver<StopOrder>, tell: mpsc:
         status = child.wait() => status,
         _ = background => child.wait().await,
     };
-    let at = Timestamp::now();
+    let at = attempt.clock.now();
     group.close();
     // A process that left the group may hold the pipes for ever; what it writes later is nobody's.
     let _ = timeout(DRAIN, async { while pumps.join_next().await.is_some() {} }).await;
