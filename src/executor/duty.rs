@@ -73,15 +73,21 @@ pub(super) struct Look<'a> {
 pub(super) fn duty(look: &Look<'_>, rules: &Rules, now: Timestamp) -> Option<Duty> {
     if look.view.outcome.is_none() {
         return match look.view.presence {
-            Presence::Present => earliest([of_active(look), left_over(look, rules)]),
+            Presence::Present => with_left_over(of_active(look), look, rules, now),
             // The record that decides its outcome is being written.
             Presence::Gone => None,
         };
     }
     match look.view.presence {
         Presence::Gone => of_gone(look, rules, now),
-        Presence::Present => earliest([left_over(look, rules), of_finished(look, rules, now)]),
+        Presence::Present => with_left_over(of_finished(look, rules, now), look, rules, now),
     }
+}
+
+/// What is due of a task's own goes before the end of what is left over: should that fail for good, the task is still
+/// recorded and retired.
+fn with_left_over(own: Option<Duty>, look: &Look<'_>, rules: &Rules, now: Timestamp) -> Option<Duty> {
+    own.filter(|own| own.at <= now).or_else(|| earliest([own, left_over(look, rules)]))
 }
 
 fn earliest(duties: [Option<Duty>; 2]) -> Option<Duty> {
@@ -96,7 +102,10 @@ fn left_over(look: &Look<'_>, rules: &Rules) -> Option<Duty> {
     }
     // Counted from when it was decided, by a clock of our own; before that, from the node's word.
     let since = look.view.ended.or_else(|| outcome::left_over_since(seen)).unwrap_or(look.view.observed);
-    let grace = rules.sidecar_grace.max(outcome::must_have_gone_on(seen));
+    let must = outcome::must_have_gone_on(seen);
+    // A node's clock may be behind, and what it has still to tell must not be hidden.
+    let since = if must > SignedDuration::ZERO { since.max(look.view.observed) } else { since };
+    let grace = rules.sidecar_grace.max(must);
     Some(Duty { at: since.checked_add(grace).ok()?, act: Act::CleanUp })
 }
 

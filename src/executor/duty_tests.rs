@@ -167,13 +167,15 @@ fn left_over(o: &mut Observation) {
 #[test]
 fn what_goes_on_after_the_primary_is_cleaned_up() {
     let undecided = with(View { outcome: None, ended: None, ..finished(State::Running) }, left_over);
-    assert_eq!(next(&undecided, None, 3), Some((9, Act::CleanUp)), "by the node's clock");
+    assert_eq!(next(&undecided, None, 3), Some((10, Act::CleanUp)), "since it was seen");
     let slow = with(undecided.clone(), |o| o.grace_seconds = 30);
-    assert_eq!(next(&slow, None, 3), Some((34, Act::CleanUp)), "a kill may have been the pod's");
+    assert_eq!(next(&slow, None, 3), Some((35, Act::CleanUp)), "a kill may have been the pod's");
+    let behind = View { observed: at(20), ..slow };
+    assert_eq!(next(&behind, None, 3), Some((55, Act::CleanUp)), "the node's clock may be behind");
     let nobody = with(undecided.clone(), |o| {
         (o.policy.cancel_after, o.attached_until) = (Some(60), Some(at(1)));
     });
-    assert_eq!(next(&nobody, None, 3), Some((9, Act::CleanUp)), "there is nothing to cancel");
+    assert_eq!(next(&nobody, None, 3), Some((10, Act::CleanUp)), "there is nothing to cancel");
     let lost = Some(Deadline { at: at(4), cause: StopCause::LostTimeout });
     let first = duty(&Look { view: &undecided, deadline: lost, recorded: None }, &rules(), at(3));
     assert_eq!(first.map(|duty| duty.act), Some(Act::DeclareLost));
@@ -181,6 +183,7 @@ fn what_goes_on_after_the_primary_is_cleaned_up() {
     let decided = with(finished(State::Succeeded), left_over);
     assert_eq!(next(&decided, None, 3), Some((10, Act::CleanUp)), "by podlaunch's clock");
     assert_eq!(next(&decided, None, 30), Some((10, Act::CleanUp)), "the keeper was away");
+    assert_eq!(next(&decided, None, 700), Some((700, Act::Record)), "what cannot be cleaned up goes with the pod");
     let kept = with(decided.clone(), |o| o.policy.retention = Retention::Keep);
     assert_eq!(next(&kept, None, 3), Some((10, Act::CleanUp)));
     let cleaned = with(decided.clone(), |o| o.cleanup = Some(at(11)));

@@ -39,6 +39,8 @@ const RENEW: Duration = Duration::from_secs(3 * 3600 + 1800);
 const SEEK_IDLE: Duration = Duration::from_secs(2);
 /// Silences after which a resumed follow is compared with the log's last record; the last is repeated.
 const SILENCES: [u64; 5] = [1, 5, 25, 125, 300];
+/// Longest wait for a container that outlives the outcome: a manifest's grace may be any number.
+const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Reads that end, before a follow is opened beside another's.
 const CATCH_UP_READS: u32 = 3;
 /// How long after each of them its reader may join the others.
@@ -370,7 +372,8 @@ impl Follower {
     /// `log_wait` longer.
     fn give_up_at(&mut self) -> Option<Instant> {
         if self.give_up_at.is_none() && self.outcome_is_known() {
-            self.give_up_at = Some(Instant::now() + self.time_to_end() + self.executor.settings().log_wait);
+            let wait = self.time_to_end().saturating_add(self.executor.settings().log_wait);
+            self.give_up_at = Some(Instant::now() + wait.min(LONGEST_WAIT));
         }
         self.give_up_at
     }

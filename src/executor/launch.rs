@@ -182,7 +182,7 @@ impl Executor {
     /// cannot be read anyway.
     async fn known_surely(&self, prepared: &Prepared<'_>, began: Instant) -> Result<Option<Launched>, ExecError> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-        while !self.inner.records.are_complete() && !self.inner.records.are_refused() {
+        while !self.inner.records.are_complete() && !self.inner.records.are_unreadable() {
             match self.look_up_record(&prepared.name).await {
                 Ok(_) => break,
                 Err(ExecError::ClusterUnavailable(why)) if why.is_retryable() && began.elapsed() < LAUNCH_LIMIT => {

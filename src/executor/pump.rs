@@ -57,6 +57,10 @@ enum Followed {
     Partly,
 }
 
+/// Of how many runs before one that was seen it is told, one by one, that their logs are lost. A container that is
+/// started again and again would otherwise fill the cursors.
+const MOST_UNSEEN: u32 = 8;
+
 impl Pump {
     pub fn new(executor: Executor, entry: Arc<Entry>, cursor: Cursor, outlet: Outlet, plan: Plan) -> Pump {
         let Plan { start, until, filter } = plan;
@@ -185,7 +189,7 @@ impl Pump {
         if !self.logs.includes(&run.0, &view.observation.primary) {
             return Ok(());
         }
-        for earlier in 0..run.1 {
+        for earlier in run.1.saturating_sub(MOST_UNSEEN)..run.1 {
             self.account_for_unseen((run.0.clone(), earlier)).await?;
         }
         if self.was_ended_before(&run) {

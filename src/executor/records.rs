@@ -45,6 +45,7 @@ struct Watch {
     listed: bool,
     failed: Option<Instant>,
     refused: bool,
+    unreadable: bool,
 }
 
 impl Records {
@@ -69,9 +70,9 @@ impl Records {
         }
     }
 
-    /// Whether records were refused to this account, and have not been listed since: there are none to be read.
-    pub fn are_refused(&self) -> bool {
-        self.watch.lock().refused
+    /// Whether reading one was refused, and they were not listed since: there is none to be asked for.
+    pub fn are_unreadable(&self) -> bool {
+        self.watch.lock().unreadable
     }
 
     /// Records are refused to this account; true the first time.
@@ -162,6 +163,8 @@ impl Executor {
             Ok(None) => Ok(None),
             Err(error) if is_refused(&error) => {
                 self.records_refused(&error);
+                let for_good = matches!(error, ApiFailure::Refused { code: 403, .. } | ApiFailure::NotFound { .. });
+                self.inner.records.watch.lock().unreadable |= for_good;
                 Ok(None)
             }
             Err(error) => Err(ExecError::ClusterUnavailable(error)),

@@ -277,7 +277,6 @@ fn parts_of_the_cluster_are_restarted() {
                 let before = told(&server);
                 tools.restart(part).await;
                 wait::until("the API server to answer", async || t.cluster.client.apiserver_version().await).await;
-                assert!(crowd.live.load(Ordering::SeqCst) > 0, "no stream is open any more: {part} came too late");
                 wait::until("the restart to be felt", async || {
                     let Told { watches, follows } = told(&server);
                     let felt = if part == "kubelet" { follows > before.follows } else { watches > before.watches };

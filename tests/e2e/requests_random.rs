@@ -60,9 +60,15 @@ fn changed(t: &Ctx, of: &MessageDescriptor, seed: u64) -> LaunchTaskRequest {
     }
     if let Some(spec) = &mut request.spec {
         *spec = std::mem::take(spec).nowhere();
+        // What was accepted stays: nothing of this runs out while the test goes on.
+        if let Some(timeouts) = &mut spec.timeouts {
+            timeouts.schedule = None;
+            timeouts.pending_graces.clear();
+        }
     }
-    // Nobody waits for quota here.
+    // Nobody waits for quota here, and nobody leaves.
     request.wait_for_quota = None;
+    request.disconnect_policy = None;
     request
 }
 

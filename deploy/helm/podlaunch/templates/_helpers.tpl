@@ -141,6 +141,9 @@ exec:
 {{- if and .Values.templates.files .Values.templates.existingConfigMap }}
 {{- fail "templates.files and templates.existingConfigMap are both set: one folder is mounted; leave one out" }}
 {{- end }}
+{{- if and (not .Values.deployment.enabled) (or .Values.templates.files .Values.templates.existingConfigMap .Values.enforced) }}
+{{- fail "templates and enforced are for the server of this chart's Deployment, which deployment.enabled leaves out: give them to the server that runs elsewhere, by its flags" }}
+{{- end }}
 {{- if and .Values.serviceAccount.namespace (or .Values.serviceAccount.create .Values.deployment.enabled) }}
 {{- fail "serviceAccount.namespace names an account of another pod: set serviceAccount.create and deployment.enabled to false with it" }}
 {{- end }}

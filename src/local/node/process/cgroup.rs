@@ -118,8 +118,7 @@ impl Places {
 
     /// A group with those of the limits that can be kept; `None` where that is none.
     pub fn make(&self, limits: &Limits) -> io::Result<Option<Cgroup>> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let name = format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = unique_name();
         let mut group = Cgroup { directories: Vec::new(), memory: None };
         if let Some((place, bytes)) = self.memory.as_ref().zip(limits.memory) {
             let directory = group.make(place, &name)?;
@@ -308,10 +307,16 @@ impl Tree {
     }
 }
 
+/// A name that no other group of this process has.
+fn unique_name() -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
 /// Whether a group with this limit can be made here and this process's children can be moved into it.
 fn can_be_made_below(directory: &Path, file: &'static str) -> bool {
     let writable = |path: PathBuf| OpenOptions::new().write(true).open(path).is_ok();
-    let probe = directory.join(format!("{PREFIX}{}-probe", std::process::id()));
+    let probe = directory.join(unique_name());
     if !writable(directory.join("cgroup.procs")) || fs::create_dir(&probe).is_err() {
         return false;
     }
