@@ -213,7 +213,9 @@ impl Pump {
     /// A run before one that was seen: what an earlier stream of this chain got of it. The node shows the run before the
     /// last for as long as it keeps its log, so one that this replica never saw is lost.
     async fn account_for_unseen(&mut self, run: RunKey) -> Result<(), Closed> {
-        let is_due = self.cursor.log_start() == LogStart::Beginning && run.1 >= self.cursor.reached(&run.0);
+        // One before the last that was told of is due where its log was begun, and the stream broke before its end.
+        let begun = self.cursor.log(&run.0, run.1).is_some();
+        let is_due = self.cursor.log_start() == LogStart::Beginning && (begun || run.1 >= self.cursor.reached(&run.0));
         if !self.was_ended_before(&run) && is_due {
             self.tell_lost(run).await?;
         }

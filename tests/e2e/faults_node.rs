@@ -143,7 +143,7 @@ fn a_node_whose_clock_is_wrong() {
         let again = t.attach(again).await.expect("it is known").collect().await;
         assert_eq!(again.output(), task.output());
         assert_eq!(again.outcome_bytes(), task.outcome_bytes());
-        let times = task.outcome().times.clone().expect("times");
+        let times = task.outcome().times.expect("times");
         let (started, ended) = (times.started_time.expect("a start"), times.finished_time.expect("an end"));
         assert!(started.seconds - ended.seconds > 24 * 60 * 60, "{started:?} {ended:?}");
     });

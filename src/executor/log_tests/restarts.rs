@@ -139,6 +139,42 @@ fn runs_that_nobody_saw_are_said_to_be_lost() {
     });
 }
 
+/// The stream broke when the log of a run was begun and the next run was told of; the next server never saw either.
+#[test]
+fn a_run_that_was_begun_and_not_ended_is_said_to_be_lost() {
+    use crate::logs::TruncatedCause::Restarted;
+    run(async {
+        let world = world();
+        world.running(0, at(0));
+        world.node.write(at(500), b"0");
+        let mut reader = world.stream(Start::Beginning);
+        reader.until(1).await;
+        world.node.set_down(true);
+        world.node.restart();
+        world.ended(0, at(0), at(1000));
+        world.running(1, at(12_000));
+        reader.read_for(Duration::from_secs(3)).await;
+        for (restart, line) in [(2, b"2"), (3, b"3")] {
+            world.node.restart();
+            world.node.write(at(restart * 12_000 + 500), line);
+        }
+        world.node.set_down(false);
+        world.ended(2, at(24_000), at(25_000));
+        world.running(3, at(36_000));
+        let other = world.replica();
+        let reader = other.resume(reader);
+        other.node.end();
+        other.ended(3, at(36_000), at(37_000));
+        other.over();
+        let got = reader.rest().await;
+        assert_eq!([0, 1, 2, 3].map(|restart| got.gaps(restart)), [1, 1, 0, 0]);
+        assert_eq!((got.text(0), got.text(2), got.text(3)), (texts(&["0"]), texts(&["2"]), texts(&["3"])));
+        let ends = got.terminations[0].iter().map(|run| run.delivery.map(|delivery| delivery.verdict));
+        let gone = Some(Verdict::Truncated(Restarted));
+        assert_eq!(ends.collect::<Vec<_>>(), [gone, gone, Some(Verdict::Complete), Some(Verdict::Complete)]);
+    });
+}
+
 /// A task that is not started again costs no questions.
 #[test]
 fn never_asks_nothing() {
