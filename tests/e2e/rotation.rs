@@ -35,14 +35,12 @@ fn blocks(t: &Ctx) -> u64 {
     }
 }
 
-/// Numbered lines of 100 bytes, in blocks.
+/// Numbered lines of 100 bytes: one, time for the readers to begin with it, then blocks.
 fn writer(blocks: u64) -> String {
     let fill = "x".repeat(89);
-    format!(
-        "b=0; while [ $b -lt {blocks} ]; do \
-         seq $(({BASE} + b * {BLOCK} + 1)) $(({BASE} + b * {BLOCK} + {BLOCK})) | sed 's/$/ {fill}/'; \
-         b=$((b + 1)); sleep 0.3; done"
-    )
+    let write = |from: &str, to: &str| format!("seq $(({BASE} + {from})) $(({BASE} + {to})) | sed 's/$/ {fill}/'");
+    let (one, block) = (write("1", "1"), write(&format!("b * {BLOCK} + 2"), &format!("b * {BLOCK} + {BLOCK} + 1")));
+    format!("{one}; sleep 3; b=0; while [ $b -lt {blocks} ]; do {block}; b=$((b + 1)); sleep 0.3; done")
 }
 
 /// Whether the nodes rotate at that size: of a real cluster the run's environment says so.
@@ -164,7 +162,7 @@ fn what_is_missing_is_told() {
         if !node_rotates(t) {
             return;
         }
-        let lines = blocks(t) * BLOCK;
+        let lines = blocks(t) * BLOCK + 1;
         let server = Server::start_with(&unique_instance(), &["--container-log-max-size", MAX_SIZE]);
         let podlaunch = server.connect().await;
         let mut live = podlaunch.launch(t.request("rotated", sh(&writer(blocks(t))))).await.expect("accepted");
