@@ -86,13 +86,9 @@ fn kind(error: &ExecError, call: Call) -> Fault {
         ExecError::PreviousActive { key } => new(Code::FailedPrecondition, ErrorReason::PreviousAttemptActive)
             .with(resource("Task", key, "is not finished")),
         ExecError::ResultUnavailable { state, .. } => {
-            let fault = new(Code::NotFound, ErrorReason::ResultUnavailable);
-            match state {
-                Some(state) => {
-                    fault.with(Extra::Metadata("result_state", result_state(*state).as_str_name().to_owned()))
-                }
-                None => fault,
-            }
+            let told = state.map(|state| result_state(state).as_str_name().to_owned());
+            let told = told.map(|name| Extra::Metadata("result_state", name));
+            told.into_iter().fold(new(Code::NotFound, ErrorReason::ResultUnavailable), Fault::with)
         }
         ExecError::WatchStale { .. } => new(Code::Unavailable, ErrorReason::WatchStale),
         ExecError::Cursor(wrong) => cursor(wrong),

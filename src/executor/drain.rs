@@ -270,8 +270,7 @@ impl Follower {
     /// there is, and its own clean end the best there is to know. `None` where it broke: there may be a moment to read on.
     async fn follow_out(&mut self, mut open: OpenBody) -> Option<ReadEnd> {
         // A pod deleted by force is gone at once; its process, and the follow, go on through its grace.
-        let grace = u64::try_from(self.view().observation.grace_seconds).unwrap_or_default();
-        let limit = FOLLOW_END + Duration::from_secs(grace);
+        let limit = FOLLOW_END.saturating_add(self.grace());
         let ended = loop {
             match tokio::time::timeout(limit, open.next()).await {
                 Ok(Some(Ok(chunk))) => {

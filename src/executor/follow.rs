@@ -378,13 +378,18 @@ impl Follower {
         self.give_up_at
     }
 
+    /// The pod's grace.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.view().observation.grace_seconds).unwrap_or_default())
+    }
+
     /// How long the kubelet gives the containers that outlive the outcome.
     fn time_to_end(&self) -> Duration {
         let view = self.view();
         if view.outcome.is_some_and(|stored| stored.outcome.state == State::Lost) {
             return Duration::ZERO;
         }
-        let grace = Duration::from_secs(u64::try_from(view.observation.grace_seconds).unwrap_or_default());
+        let grace = self.grace();
         match is_left_over(&view.observation) {
             true => self.executor.settings().sidecar_grace.saturating_add(grace),
             false => grace,

@@ -9,7 +9,7 @@
 use jiff::SignedDuration;
 
 use super::cause::{self, Verdict, advice};
-use super::facts::{Before, Facts, Word, disruption_target, is_start_error};
+use super::facts::{Before, Facts, Word, disruption_target, is_own_exit};
 use super::leftover::is_left_over;
 use super::result;
 use super::{ContainerSummary, Outcome, PodVersion, REASON_VERSION, Times};
@@ -92,8 +92,8 @@ fn exit_says_all(o: &Observation) -> bool {
     if o.cleanup.is_some() {
         return true;
     }
-    let own = end.exit_code().is_some_and(|code| (0..128).contains(&code)) || is_start_error(end);
-    own && o.restart_policy == "Never"
+    is_own_exit(end)
+        && o.restart_policy == "Never"
         && o.deletion.is_none()
         && o.stop.is_none()
         && o.reason.is_none()

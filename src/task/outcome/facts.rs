@@ -86,6 +86,11 @@ fn end_of(c: &ContainerObservation) -> Option<&Terminated> {
     }
 }
 
+/// Whether an end is the container's own and no kill: an exit code below 128, or a command that could not be started.
+pub(super) fn is_own_exit(end: &Terminated) -> bool {
+    end.exit_code().is_some_and(|code| (0..128).contains(&code)) || is_start_error(end)
+}
+
 /// Whether the runtime refused to start it: no process of the image ever ran.
 pub(super) fn is_start_error(t: &Terminated) -> bool {
     matches!(t.reason.as_str(), "StartError" | "ContainerCannotRun")

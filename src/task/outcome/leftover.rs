@@ -12,8 +12,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::deadline_may_have_fired;
-use super::facts::{disruption_target, is_start_error};
-use crate::task::observation::{ContainerObservation, ContainerState, Observation, Role, Terminated};
+use super::facts::{disruption_target, is_own_exit};
+use crate::task::observation::{ContainerObservation, ContainerState, Observation, Role};
 
 /// How long after a container's end a node reports it, at most.
 const REPORT_SECONDS: i64 = 5;
@@ -38,10 +38,8 @@ pub fn left_over_since(o: &Observation) -> Option<Timestamp> {
 /// For how long they must have gone on before podlaunch may end them without hiding what ended the primary. A node that
 /// ends a pod kills its last container when the pod's grace is over; until then an eviction may not show in the object.
 pub fn must_have_gone_on(o: &Observation) -> SignedDuration {
-    let own_exit =
-        |end: &Terminated| end.exit_code().is_some_and(|code| (0..128).contains(&code)) || is_start_error(end);
     match o.primary_ended() {
-        Some(end) if o.outcome.is_none() && !own_exit(end) => {
+        Some(end) if o.outcome.is_none() && !is_own_exit(end) => {
             SignedDuration::from_secs(o.grace_seconds.saturating_add(REPORT_SECONDS))
         }
         _ => SignedDuration::ZERO,
